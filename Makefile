@@ -1,0 +1,74 @@
+# `make` lists the targets. Python 3.11 or newer, make and a POSIX shell are all that is needed.
+
+PYTHON  ?= python3
+VENV    ?= .venv
+PORT    ?= 8000
+WORKERS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PAGE  := _build/html/index.html
+
+# TensorFlow's start-up notes go to stderr from C++, before any Python could silence them.
+export TF_CPP_MIN_LOG_LEVEL := 3
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help env book serve lab test browser lint format requirements clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  PYTHON=$(PYTHON)  VENV=$(VENV)  PORT=$(PORT)  WORKERS=$(WORKERS)"
+
+env: $(STAMP) ## Create the environment (every target that needs it does this by itself)
+
+# The stamp is written last, so an interrupted installation is taken up again.
+$(STAMP): requirements.txt pyproject.toml
+	@rm -f $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "$(PYTHON) is not Python 3.11 or newer. Name one that is: make PYTHON=python3.12 ..." >&2; \
+	  exit 1; }
+	@echo "Installing the pinned requirements into $(VENV) (some minutes the first time)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+book: $(STAMP) ## Build the book from its stored outputs, warnings as errors
+	@echo "Building the book"
+	@$(BIN)/jupyter-book build . -q --all -W -n --keep-going >/dev/null
+	@echo "Open $(PAGE)"
+	@echo "  file://$$(pwd)/$(PAGE)"
+
+serve: book ## Build the book and serve it on this machine (PORT=8000)
+	@echo "Serving http://127.0.0.1:$(PORT)/ (stop with Ctrl-C)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+lab: $(STAMP) ## Open the chapters in JupyterLab
+	@$(BIN)/jupyter lab --ServerApp.root_dir=book
+
+browser: $(STAMP) ## Find a Chromium for the checks on the built pages, or install one
+	@$(BIN)/python -m tests.book.browser
+
+test: $(STAMP) browser ## Run everything that CI runs: code, package, notebooks, book (WORKERS=)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+	  --nbval --nbval-current-env --nbval-cell-timeout 300 \
+	  --cov --cov-fail-under=95
+
+lint: $(STAMP) ## Check style and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+format: $(STAMP) ## Repair style
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+requirements: $(STAMP) ## Pin what pyproject.toml asks for (UPGRADE=--upgrade: newest of all)
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	  --no-annotate --no-header $(UPGRADE) \
+	  --extra book --extra test pyproject.toml -o requirements.txt
+
+clean: ## Remove the built book and the caches; the environment stays
+	@rm -rf _build build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find bn_companion tests book benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
