@@ -113,8 +113,11 @@ def train_once(
     >>> len(run.history)
     2
     """
-    if not callable(build):
-        raise TypeError(f"`build` must be a callable without arguments. Received: {build!r}")
+    if isinstance(build, keras.Model) or not callable(build):
+        raise TypeError(
+            "`build` must be a callable without arguments that returns a new model, for example "
+            f"lambda: mlp((64,), 10). Received: {build!r}"
+        )
     seed = positive_int("seed", seed, minimum=0)
     epochs = positive_int("epochs", epochs)
     batch_size = positive_int("batch_size", batch_size)
