@@ -16,9 +16,7 @@ def positive_int(name: str, value: object, *, minimum: int = 1) -> int:
     return int(value)
 
 
-def positive_ints(
-    name: str, values: object, *, allow_empty: bool = False
-) -> tuple[int, ...]:
+def positive_ints(name: str, values: object, *, allow_empty: bool = False) -> tuple[int, ...]:
     """Return `values` as a tuple of positive integers, or raise naming the argument."""
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise TypeError(f"`{name}` must be a tuple of positive integers. Received: {values!r}")

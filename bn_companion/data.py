@@ -6,28 +6,18 @@ three parts always exist; scaling uses statistics of the training part alone.
 """
 
 import os
-import zipfile
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from bn_companion._checks import positive_int, positive_ints, probability
+from bn_companion._sources import NAMED, PARTS, Array, DataUnavailableError, read_npz
+from bn_companion._splits import check_parts, complete_parts, count_classes, scale_parts
 
 __all__ = ["DataUnavailableError", "Dataset", "load"]
 
-Array = npt.NDArray[Any]
-Parts = dict[str, tuple[Array, Array]]
-
 SCALES = ("standardize", "unit", "none")
-PARTS = ("train", "val", "test")
-
-
-class DataUnavailableError(FileNotFoundError, ValueError):
-    """A data set that is neither on this machine nor to be had; the message says what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +94,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(getattr(self, f'y_{part}'))} {part}" for part in PARTS)
-        return f"Dataset({self.name!r}: {counts}, input {self.input_shape}, {self.num_classes} classes)"
+        shape, classes = self.input_shape, self.num_classes
+        return f"Dataset({self.name!r}: {counts}, input {shape}, {classes} classes)"
 
 
 def load(
@@ -188,244 +179,26 @@ def load(
 
     text = os.fspath(source)
     if text.endswith(".npz"):
-        name, parts, default_scale = Path(text).stem, _read_npz(Path(text)), None
+        name, parts, default_scale = Path(text).stem, read_npz(Path(text)), None
     else:
         name = _canonical(text)
-        default_scale, make = _NAMED[name]
+        default_scale, make = NAMED[name]
         parts = make(seed)
 
-    _check_parts(parts, text)
-    num_classes = _num_classes(parts, text)
-    parts = _complete(parts, text, seed=seed, val=val_fraction, test=test_fraction)
-    arrays = _scaled(parts, scale or default_scale)
+    parts = check_parts(parts, text)
+    num_classes = count_classes(parts, text)
+    parts = complete_parts(parts, text, seed=seed, val=val_fraction, test=test_fraction)
+    arrays = scale_parts(parts, scale or default_scale)
     labels = {f"y_{part}": parts[part][1].astype(np.int32) for part in PARTS}
     return Dataset(**arrays, **labels, num_classes=num_classes, name=name)
 
 
 def _canonical(text: str) -> str:
     key = text.lower().replace("-", "").replace("_", "")
-    for name in _NAMED:
+    for name in NAMED:
         if name.replace("_", "") == key:
             return name
-    allowed = ", ".join(repr(name) for name in sorted(_NAMED))
+    allowed = ", ".join(repr(name) for name in sorted(NAMED))
     raise ValueError(
         f"`source` must be a path ending in '.npz' or one of {allowed}. Received: {text!r}"
     )
-
-
-# --- where the numbers come from -------------------------------------------------------------
-
-
-def _sklearn(loader_name: str) -> Callable[[int], Parts]:
-    def make(seed: int) -> Parts:
-        from sklearn import datasets  # noqa: PLC0415
-
-        x, y = getattr(datasets, loader_name)(return_X_y=True)
-        return {"train": (x, y)}
-
-    return make
-
-
-def _mnist1d(seed: int) -> Parts:
-    from mnist1d.data import get_dataset_args, make_dataset  # noqa: PLC0415
-
-    # The package's own seed, not ours: its published accuracies belong to this one data set.
-    made = make_dataset(get_dataset_args())
-    return {"train": (made["x"], made["y"]), "test": (made["x_test"], made["y_test"])}
-
-
-def _synthetic(seed: int) -> Parts:
-    from sklearn.datasets import make_classification  # noqa: PLC0415
-
-    x, y = make_classification(
-        n_samples=2000,
-        n_features=14,
-        n_informative=8,
-        n_redundant=2,
-        n_clusters_per_class=3,
-        flip_y=0.05,
-        class_sep=1.0,
-        random_state=seed,
-    )
-    return {"train": (x, y)}
-
-
-def _keras(name: str) -> Callable[[int], Parts]:
-    def make(seed: int) -> Parts:
-        import keras  # noqa: PLC0415
-
-        try:
-            train, test = getattr(keras.datasets, name).load_data()
-        except Exception as error:  # keras re-raises every network fault as a bare Exception
-            files = {"cifar10": "cifar-10-batches-py.tar.gz (from the CIFAR-10 page)"}
-            wanted = files.get(name, f"{name}.npz")
-            folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
-            raise DataUnavailableError(
-                f"{name!r} is not in the cache and could not be downloaded. Connect to the "
-                f"network once, or place {wanted} in {folder}, or give the path of your own "
-                f".npz. The download said: {_one_line(error)}"
-            ) from error
-        return {"train": _with_channel(*train), "test": _with_channel(*test)}
-
-    return make
-
-
-def _with_channel(x: Array, y: Array) -> tuple[Array, Array]:
-    return (x[..., np.newaxis] if x.ndim == 3 else x), y.reshape(-1)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-_NAMED: Mapping[str, tuple[str, Callable[[int], Parts]]] = {
-    "digits": ("unit", _sklearn("load_digits")),
-    "breast_cancer": ("standardize", _sklearn("load_breast_cancer")),
-    "wine": ("standardize", _sklearn("load_wine")),
-    "mnist1d": ("none", _mnist1d),
-    "synthetic": ("standardize", _synthetic),
-    "mnist": ("unit", _keras("mnist")),
-    "fashion_mnist": ("unit", _keras("fashion_mnist")),
-    "cifar10": ("unit", _keras("cifar10")),
-}
-
-
-def _read_npz(path: Path) -> Parts:
-    if not path.is_file():
-        raise DataUnavailableError(
-            f"`source` must be an existing .npz file. Received: {str(path)!r}"
-        )
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise ValueError(
-            f"`source` must be an .npz file of plain arrays, as numpy.savez writes it; "
-            f"{str(path)!r} is not: {_one_line(error)}"
-        ) from error
-    for required in ("x_train", "y_train"):
-        if required not in arrays:
-            raise ValueError(
-                f"{str(path)!r} must hold arrays 'x_train' and 'y_train'; {required!r} is "
-                f"missing. Received: {sorted(arrays)}"
-            )
-    for part in PARTS:
-        if (f"x_{part}" in arrays) != (f"y_{part}" in arrays):
-            there, gone = (f"x_{part}", f"y_{part}")[:: 1 if f"x_{part}" in arrays else -1]
-            raise ValueError(f"{str(path)!r} holds {there!r} without {gone!r}: give both or none")
-    return {
-        part: (arrays[f"x_{part}"], arrays[f"y_{part}"])
-        for part in PARTS
-        if f"x_{part}" in arrays
-    }
-
-
-# --- checks ----------------------------------------------------------------------------------
-
-
-def _check_parts(parts: Parts, source: str) -> None:
-    shape = parts["train"][0].shape[1:]
-    for part, (x, y) in parts.items():
-        where = f"of {source!r}"
-        if x.ndim < 2:
-            raise ValueError(
-                f"'x_{part}' {where} must be batch-first with at least 2 axes. "
-                f"Received: shape {x.shape}"
-            )
-        if x.dtype.kind not in "fiub":
-            raise ValueError(f"'x_{part}' {where} must be numbers. Received: dtype {x.dtype}")
-        if len(x) == 0 or 0 in x.shape:
-            raise ValueError(f"'x_{part}' {where} must not be empty. Received: shape {x.shape}")
-        if x.shape[1:] != shape:
-            raise ValueError(
-                f"'x_{part}' {where} must have inputs shaped as those of 'x_train', {shape}. "
-                f"Received: {x.shape[1:]}"
-            )
-        if y.ndim not in (1, 2) or (y.ndim == 2 and y.shape[1] != 1):
-            raise ValueError(
-                f"'y_{part}' {where} must be class labels of shape (n,); for one-hot rows take "
-                f"argmax(axis=1). Received: shape {y.shape}"
-            )
-        if len(y) != len(x):
-            raise ValueError(
-                f"'y_{part}' {where} must have one label for each of the {len(x)} inputs. "
-                f"Received: {len(y)}"
-            )
-        with np.errstate(over="ignore"):
-            bad = int((~np.isfinite(x.astype(np.float32))).sum())
-        if bad:
-            raise ValueError(f"'x_{part}' {where} must be finite in float32. Received: {bad} NaN or inf")
-        parts[part] = (x, y.reshape(-1))
-
-
-def _num_classes(parts: Parts, source: str) -> int:
-    found = np.unique(parts["train"][1])
-    if found.dtype.kind not in "fiub" or not np.array_equal(found, np.arange(len(found))):
-        raise ValueError(
-            f"'y_train' of {source!r} must be integer labels 0 .. K-1, each of them present. "
-            f"Received: {_shown(found)}"
-        )
-    if len(found) < 2:
-        raise ValueError(
-            f"'y_train' of {source!r} must hold at least 2 classes. Received: {_shown(found)}"
-        )
-    for part, (_, y) in parts.items():
-        stray = np.setdiff1d(y, found)
-        if stray.size:
-            raise ValueError(
-                f"'y_{part}' of {source!r} must hold labels that 'y_train' has, "
-                f"0 .. {len(found) - 1}. Received: {_shown(stray)}"
-            )
-    return len(found)
-
-
-def _shown(values: Array) -> str:
-    head = ", ".join(str(value) for value in values[:6])
-    return f"[{head}{', ...' if len(values) > 6 else ''}]"
-
-
-# --- splits and scaling ----------------------------------------------------------------------
-
-
-def _complete(parts: Parts, source: str, *, seed: int, val: float, test: float) -> Parts:
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415
-
-    wanted = {part: share for part, share in (("test", test), ("val", val)) if part not in parts}
-    if sum(wanted.values()) >= 1:
-        raise ValueError(
-            "`val_fraction` and `test_fraction` must leave examples to train on (sum below 1). "
-            f"Received: val_fraction={val}, test_fraction={test}"
-        )
-    total = len(parts["train"][1])
-    for part, share in wanted.items():
-        x, y = parts["train"]
-        size = round(share * total)
-        smallest = int(np.bincount(y.astype(int)).min())
-        if min(size, len(y) - size) < len(np.unique(y)) or smallest < 2:
-            raise ValueError(
-                f"{source!r} is too small to cut 'x_{part}' from 'x_train': every class needs an "
-                f"example on both sides. Received: {len(y)} examples, {smallest} in the smallest "
-                f"class, {size} to cut. Give x_{part} and y_{part}, or another fraction"
-            )
-        x, x_part, y, y_part = train_test_split(
-            x, y, test_size=size, random_state=seed, stratify=y
-        )
-        parts["train"], parts[part] = (x, y), (x_part, y_part)
-    return parts
-
-
-def _scaled(parts: Parts, scale: str | None) -> dict[str, Array]:
-    train = parts["train"][0]
-    images = train.dtype == np.uint8 and train.ndim >= 3
-    if scale is None:
-        scale = "unit" if images else "none"
-    if scale == "standardize":
-        from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
-
-        scaler = StandardScaler().fit(train.reshape(len(train), -1))
-        apply = lambda x: scaler.transform(x.reshape(len(x), -1)).reshape(x.shape)  # noqa: E731
-    else:
-        unit = 255.0 if images else float(np.abs(train.astype(np.float64)).max()) or 1.0
-        divisor = unit if scale == "unit" else 1.0
-        apply = lambda x: x / divisor  # noqa: E731
-    return {f"x_{part}": apply(parts[part][0]).astype(np.float32) for part in PARTS}

@@ -1,0 +1,125 @@
+"""Where the numbers of a data set come from: packages, the cache of Keras, the reader's file."""
+
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["NAMED", "PARTS", "Array", "DataUnavailableError", "Parts", "one_line", "read_npz"]
+
+Array = npt.NDArray[Any]
+#: Inputs and labels by part.
+Parts = dict[str, tuple[Array, Array]]
+PARTS = ("train", "val", "test")
+
+
+class DataUnavailableError(FileNotFoundError, ValueError):
+    """A data set that is neither on this machine nor to be had; the message says what to do."""
+
+
+def _sklearn(loader_name: str) -> Callable[[int], Parts]:
+    def make(seed: int) -> Parts:
+        from sklearn import datasets  # noqa: PLC0415
+
+        x, y = getattr(datasets, loader_name)(return_X_y=True)
+        return {"train": (x, y)}
+
+    return make
+
+
+def _mnist1d(seed: int) -> Parts:
+    from mnist1d.data import get_dataset_args, make_dataset  # noqa: PLC0415
+
+    # The package's own seed, not ours: its published accuracies belong to this one data set.
+    made = make_dataset(get_dataset_args())
+    return {"train": (made["x"], made["y"]), "test": (made["x_test"], made["y_test"])}
+
+
+def _synthetic(seed: int) -> Parts:
+    from sklearn.datasets import make_classification  # noqa: PLC0415
+
+    x, y = make_classification(
+        n_samples=2000,
+        n_features=14,
+        n_informative=8,
+        n_redundant=2,
+        n_clusters_per_class=3,
+        flip_y=0.05,
+        class_sep=1.0,
+        random_state=seed,
+    )
+    return {"train": (x, y)}
+
+
+def _keras(name: str) -> Callable[[int], Parts]:
+    def make(seed: int) -> Parts:
+        import keras  # noqa: PLC0415
+
+        try:
+            train, test = getattr(keras.datasets, name).load_data()
+        except Exception as error:  # keras re-raises every network fault as a bare Exception
+            files = {"cifar10": "cifar-10-batches-py.tar.gz (from the CIFAR-10 page)"}
+            wanted = files.get(name, f"{name}.npz")
+            folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
+            raise DataUnavailableError(
+                f"{name!r} is not in the cache and could not be downloaded. Connect to the "
+                f"network once, or place {wanted} in {folder}, or give the path of your own "
+                f".npz. The download said: {one_line(error)}"
+            ) from error
+        return {"train": _with_channel(*train), "test": _with_channel(*test)}
+
+    return make
+
+
+def _with_channel(x: Array, y: Array) -> tuple[Array, Array]:
+    return (x[..., np.newaxis] if x.ndim == 3 else x), y.reshape(-1)
+
+
+def one_line(error: Exception) -> str:
+    """Return what `error` says as one line of at most 200 characters."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+NAMED: Mapping[str, tuple[str, Callable[[int], Parts]]] = {
+    "digits": ("unit", _sklearn("load_digits")),
+    "breast_cancer": ("standardize", _sklearn("load_breast_cancer")),
+    "wine": ("standardize", _sklearn("load_wine")),
+    "mnist1d": ("none", _mnist1d),
+    "synthetic": ("standardize", _synthetic),
+    "mnist": ("unit", _keras("mnist")),
+    "fashion_mnist": ("unit", _keras("fashion_mnist")),
+    "cifar10": ("unit", _keras("cifar10")),
+}
+
+
+def read_npz(path: Path) -> Parts:
+    """Return the parts that the file holds, or raise saying what is missing or wrong."""
+    if not path.is_file():
+        raise DataUnavailableError(
+            f"`source` must be an existing .npz file. Received: {str(path)!r}"
+        )
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"`source` must be an .npz file of plain arrays, as numpy.savez writes it; "
+            f"{str(path)!r} is not: {one_line(error)}"
+        ) from error
+    for required in ("x_train", "y_train"):
+        if required not in arrays:
+            raise ValueError(
+                f"{str(path)!r} must hold arrays 'x_train' and 'y_train'; {required!r} is "
+                f"missing. Received: {sorted(arrays)}"
+            )
+    for part in PARTS:
+        if (f"x_{part}" in arrays) != (f"y_{part}" in arrays):
+            there, gone = (f"x_{part}", f"y_{part}")[:: 1 if f"x_{part}" in arrays else -1]
+            raise ValueError(f"{str(path)!r} holds {there!r} without {gone!r}: give both or none")
+    return {
+        part: (arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in PARTS if f"x_{part}" in arrays
+    }

@@ -1,0 +1,255 @@
+"""Every figure of the book that a reader would want for their own run.
+
+One visual language: each placement has one colour, one marker and one line style everywhere
+(Okabe and Ito's colours, told apart by colour-blind readers and in grey).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["ArmStyle", "arm_style", "plot_history", "plot_layer_order", "use_style"]
+
+
+@dataclass(frozen=True)
+class ArmStyle:
+    """How one arm of a comparison is drawn everywhere.
+
+    Attributes
+    ----------
+    color : str
+        A hexadecimal colour.
+    marker, linestyle : str
+        As Matplotlib names them.
+    label : str
+        The text in a legend.
+    """
+
+    color: str
+    marker: str
+    linestyle: str
+    label: str
+
+
+_PLACEMENTS = {
+    "none": ArmStyle("#595959", "o", ":", "no BN"),
+    "before": ArmStyle("#0072B2", "s", "-", "BN before"),
+    "after": ArmStyle("#D55E00", "^", "--", "BN after"),
+}
+_OTHERS = (("#9A4C7E", "D", "-."), ("#00775B", "v", (0, (5, 1, 1, 1))), ("#7A6A00", "P", ":"))
+_ROLE_COLORS = {
+    "BatchNormalization": ("#0072B2", "white"),
+    "Activation": ("#FBE3C8", "black"),
+    "Dense": ("#E4E4E4", "black"),
+    "Conv": ("#E4E4E4", "black"),
+    "Dropout": ("#FFFFFF", "black"),
+}
+
+
+def arm_style(arm: str, *, others: Sequence[str] = ()) -> ArmStyle:
+    """Return the style of a placement, or of another arm by its place among `others`.
+
+    Parameters
+    ----------
+    arm : str
+        ``"none"``, ``"before"``, ``"after"``, or the name of another arm.
+    others : sequence of str
+        The further arms of the comparison, in the order in which they take a style.
+
+    Returns
+    -------
+    ArmStyle
+        The same for the same arm in every figure.
+
+    Raises
+    ------
+    ValueError
+        If `arm` is neither a placement nor one of `others`.
+
+    Examples
+    --------
+    >>> from bn_companion.plots import arm_style
+    >>> arm_style("before").color
+    '#0072B2'
+    """
+    if arm in _PLACEMENTS:
+        return _PLACEMENTS[arm]
+    extra = [name for name in others if name not in _PLACEMENTS]
+    if arm not in extra:
+        raise ValueError(f"`arm` must be one of {[*_PLACEMENTS, *extra]}. Received: {arm!r}")
+    color, marker, linestyle = _OTHERS[extra.index(arm) % len(_OTHERS)]
+    return ArmStyle(color, marker, linestyle, arm)  # type: ignore[arg-type]
+
+
+def use_style() -> None:
+    """Use the book's figure style from here on.
+
+    Examples
+    --------
+    >>> import matplotlib as mpl
+    >>> from bn_companion.plots import use_style
+    >>> use_style()
+    >>> mpl.rcParams["axes.spines.top"]
+    False
+    """
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    with resources.as_file(resources.files("bn_companion") / "book.mplstyle") as path:
+        plt.style.use(path)
+
+
+def plot_layer_order(models: "Mapping[str, keras.Model]") -> "Figure":
+    """Draw the layers of each model as a column of boxes, input at the bottom.
+
+    Parameters
+    ----------
+    models : mapping of str to keras.Model
+        Title and model; models whose layers form a chain, built.
+
+    Returns
+    -------
+    Figure
+        One column a model. Batch normalization is dark, a linear map grey with its bias named.
+
+    Raises
+    ------
+    ValueError
+        If there is no model, or a layer has more than one input.
+
+    Examples
+    --------
+    >>> from bn_companion import mlp
+    >>> from bn_companion.plots import plot_layer_order
+    >>> models = {name: mlp((4,), 2, placement=name) for name in ("before", "after")}
+    >>> figure = plot_layer_order(models)
+    >>> len(figure.axes)
+    2
+    """
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    if not models:
+        raise ValueError("`models` must hold at least one model. Received: an empty mapping")
+    columns = {title: [_box(layer) for layer in _chain(model)] for title, model in models.items()}
+    tallest = max(map(len, columns.values()))
+    figure, axes = plt.subplots(
+        1, len(columns), figsize=(1.9 * len(columns), 0.36 * tallest + 0.5), squeeze=False
+    )
+    for ax, (title, boxes) in zip(axes[0], columns.items(), strict=True):
+        for height, (text, (face, ink)) in enumerate(boxes):
+            ax.annotate(
+                text,
+                (0.5, height),
+                ha="center",
+                va="center",
+                fontsize=9,
+                color=ink,
+                bbox={"boxstyle": "round,pad=0.3", "fc": face, "ec": "#404040", "lw": 0.8},
+            )
+        for height in range(len(boxes) - 1):
+            ax.annotate(
+                "",
+                (0.5, height + 0.72),
+                (0.5, height + 0.28),
+                arrowprops={"arrowstyle": "-", "color": "#404040", "lw": 1},
+            )
+        ax.set(xlim=(0, 1), ylim=(-0.6, tallest - 0.3))
+        ax.set_title(title, loc="center")
+        ax.axis("off")
+    return figure
+
+
+def plot_history(
+    history: "pd.DataFrame", *, metric: str = "val_accuracy", arm: str = "placement"
+) -> "Axes":
+    """Draw a metric over the epochs: each seed a thin line, the mean of each arm a thick one.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        A row per arm, seed and epoch, as the histories of `train_once` put together: columns
+        ``seed``, ``epoch``, `metric` and `arm`.
+    metric : str, default "val_accuracy"
+        The column to draw.
+    arm : str, default "placement"
+        The column that tells the arms apart.
+
+    Returns
+    -------
+    Axes
+        With a legend of the arms.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bn_companion.plots import plot_history
+    >>> rows = [("before", 0, 1, 0.8), ("before", 0, 2, 0.9), ("after", 0, 1, 0.7)]
+    >>> frame = pd.DataFrame(rows, columns=["placement", "seed", "epoch", "val_accuracy"])
+    >>> [text.get_text() for text in plot_history(frame).get_legend().get_texts()]
+    ['BN before', 'BN after']
+    """
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    missing = [name for name in (arm, "seed", "epoch", metric) if name not in history]
+    if missing:
+        raise ValueError(
+            f"`history` must have the columns {arm!r}, 'seed', 'epoch', {metric!r}. "
+            f"Missing: {missing}"
+        )
+    _, ax = plt.subplots()
+    arms = list(dict.fromkeys(history[arm]))
+    for name in arms:
+        style = arm_style(name, others=arms)
+        runs = history[history[arm] == name].set_index(["epoch", "seed"])[metric].unstack("seed")
+        ax.plot(runs, color=style.color, linestyle=style.linestyle, linewidth=0.6, alpha=0.35)
+        ax.plot(
+            runs.mean(axis=1),
+            color=style.color,
+            linestyle=style.linestyle,
+            marker=style.marker,
+            markevery=max(1, len(runs) // 8),
+            label=style.label,
+        )
+    ax.set(xlabel="epoch", ylabel=metric.replace("val_", "validation ").replace("_", " "))
+    ax.legend()
+    return ax
+
+
+def _chain(model: Any) -> list[Any]:
+    import keras  # noqa: PLC0415
+
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    for layer in layers:
+        if isinstance(layer.input, list):
+            raise ValueError(
+                "`models` must hold models whose layers form a chain. "
+                f"Received: {model.name!r}, where {layer.name!r} has {len(layer.input)} inputs"
+            )
+    return layers
+
+
+def _box(layer: Any) -> tuple[str, tuple[str, str]]:
+    kind = type(layer).__name__
+    colors = next(
+        (pair for role, pair in _ROLE_COLORS.items() if kind.startswith(role)), ("#FFFFFF", "black")
+    )
+    text = {"BatchNormalization": "BatchNorm"}.get(kind, kind)
+    if kind == "Activation":
+        text = layer.activation.__name__
+    elif kind == "Dropout":
+        text = f"Dropout {layer.rate:g}"
+    elif hasattr(layer, "use_bias"):
+        size = getattr(layer, "units", None) or layer.filters
+        text = f"{kind} {size}" + ("" if layer.use_bias else ", no bias")
+    return text, colors
