@@ -55,7 +55,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
 
 def text_of(notebook: NotebookNode) -> str:
     """Return the file's text: sorted keys, one line end at the end."""
-    text: str = nbformat.writes(notebook)
+    text: str = nbformat.v4.writes(notebook)  # `nbformat.writes` would repair it
     return text.rstrip("\n") + "\n"
 
 

@@ -30,7 +30,8 @@ __all__ = ["THRESHOLD", "Comparison", "compare_figures", "decode", "displacement
 # goes missing leaves 0.10, one digit changed in a tick label 0.13 or more.
 THRESHOLD = 0.08
 _BLUR = 0.8
-_COLOURED = 0.1
+# Text and axes are antialiased in grey, so the least tint tells a mark from them.
+_COLOURED = 0.04
 # A mark that moves uncovers others, or is clipped by its axes: colours that the other figure has
 # nowhere. Where slack is granted, twice as much may stay unexplained.
 _UNCOVERED = 2
