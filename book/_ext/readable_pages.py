@@ -7,16 +7,25 @@ from sphinx.application import Sphinx
 
 _NOTE = re.compile(r"^(\s*)\.\. \[(\d)\] ")
 _CITE = re.compile(r"\[(\d)\]_")
+_STAR = re.compile(r"(?<=[(\s])\*(?=\w+[,)])")
 
 
-def plain_references(app: Sphinx, *arguments: Any) -> None:
-    """Turn the numbered references of a docstring into a list.
+def plain_docstring(app: Sphinx, *arguments: Any) -> None:
+    """Let a docstring be written for people where reStructuredText would stumble.
 
-    Footnote labels are unique within a page, and the API page holds many docstrings that each
-    start at ``[1]``.
+    Numbered references become a list: footnote labels are unique within a page, and the API page
+    holds many docstrings that each start at ``[1]``. The star in a shape such as
+    (n, *input_shape) is no emphasis.
     """
     lines: list[str] = arguments[-1]
-    lines[:] = [_CITE.sub(r"[\1]", _NOTE.sub(r"\1\2. ", line)) for line in lines]
+    lines[:] = [_plain(line) for line in lines]
+
+
+def _plain(line: str) -> str:
+    if line.lstrip().startswith((">>>", "...")):
+        return line
+    line = _CITE.sub(r"[\1]", _NOTE.sub(r"\1\2. ", line))
+    return line if "`" in line else _STAR.sub(r"\*", line)
 
 
 def current_roles(app: Sphinx, page: str, template: str, context: dict[str, Any], *_: Any) -> None:
@@ -31,6 +40,7 @@ def current_roles(app: Sphinx, page: str, template: str, context: dict[str, Any]
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
-    app.connect("autodoc-process-docstring", plain_references)
+    # Ahead of napoleon, which writes stars of its own.
+    app.connect("autodoc-process-docstring", plain_docstring, priority=400)
     app.connect("html-page-context", current_roles)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
