@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import keras
     import pandas as pd
@@ -223,6 +225,54 @@ def plot_history(
         )
     ax.set(xlabel="epoch", ylabel=metric.replace("val_", "validation ").replace("_", " "))
     ax.legend()
+    return ax
+
+
+def plot_arms(study: "PlacementStudy") -> "Axes":
+    """Draw what every seed of every arm achieved, on an axis that starts at guessing.
+
+    Parameters
+    ----------
+    study : PlacementStudy
+        As `compare_placements` returns it.
+
+    Returns
+    -------
+    Axes
+        Test accuracy of each seed (small markers) and mean of each arm (large), at the learning
+        rate that the validation data chose; a run that diverged counts as guessing.
+
+    Examples
+    --------
+    >>> from bn_companion import compare_placements, mlp
+    >>> from bn_companion.plots import plot_arms
+    >>> study = compare_placements(
+    ...     lambda placement: mlp((13,), 3, hidden=(4,), placement=placement), "wine",
+    ...     placements=("before", "after"), seeds=2, learning_rates=0.1, epochs=1,
+    ... )
+    >>> [label.get_text() for label in plot_arms(study).get_xticklabels()]
+    ['BN before', 'BN after']
+    """
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    _, ax = plt.subplots()
+    rates = study.table()["learning_rate"]
+    arms = list(rates.index)
+    for place, arm in enumerate(arms):
+        style = arm_style(arm, others=arms)
+        of_arm = study.runs[study.runs["placement"] == arm]
+        scores = of_arm.loc[of_arm["learning_rate"] == rates[arm], "test_accuracy"]
+        scores = scores.fillna(study.chance).to_numpy()
+        # Seeds side by side, in their order: equal accuracies would hide each other.
+        across = place + 0.5 * ((0.5 + np.arange(len(scores))) / len(scores) - 0.5)
+        common = {"color": style.color, "marker": style.marker, "linestyle": "none"}
+        ax.plot(across, scores, markersize=4, alpha=0.5, **common)
+        ax.plot(place, scores.mean(), markersize=11, markeredgecolor="white", **common)
+    ax.axhline(study.chance, color="#404040", linewidth=1, linestyle=(0, (2, 3)))
+    ax.annotate("guessing", (len(arms) - 0.5, study.chance), ha="right", va="bottom", fontsize=9)
+    ax.set_xticks(range(len(arms)), [arm_style(arm, others=arms).label for arm in arms])
+    ax.set(ylabel="test accuracy", xlim=(-0.5, len(arms) - 0.5), ylim=(study.chance - 0.02, 1.02))
+    ax.grid(visible=False, axis="x")
     return ax
 
 
