@@ -148,6 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     paths = {path.stem: path for path in chapters.find(options.chapters)}
     code = [fault for fault in planted_code() if fault["chapter"] in paths]
     results: list[Result] = []
+    unplanted = 0
     with ProcessPoolExecutor(options.workers) as pool:
         runs = {pool.submit(_chapter, path): name for name, path in paths.items()}
         edits = {
@@ -155,7 +156,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for f in code
         }
         for job in as_completed({**runs, **edits}):
-            new = job.result() if job in runs else [job.result()]
+            try:
+                new = job.result() if job in runs else [job.result()]
+            except ValueError as error:
+                print(f"NOT PLANTED  {error}", flush=True)
+                unplanted += 1
+                continue
             results += new
             caught = sum(bool(r.caught) for r in new)
             print(f"{({**runs, **edits})[job]:<44} {caught} of {len(new)} caught", flush=True)
@@ -163,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("", score(results), "", sep="\n")
     for r in survivors:
         print(f"SURVIVED  {r.chapter}: {r.kind}, {r.where}")
-    return int(bool(survivors))
+    return int(bool(survivors or unplanted))
 
 
 if __name__ == "__main__":
