@@ -1,10 +1,12 @@
 """Which loss and which accuracy belong to a model, read from its last activation."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-__all__ = ["accuracy_for", "loss_for"]
+__all__ = ["accuracy_for", "correct_for", "loss_for"]
 
 # Layers that pass values on unchanged at inference: the activation stands before them.
 _TRANSPARENT = (
@@ -88,6 +90,42 @@ def accuracy_for(model: Any) -> keras.metrics.Metric:
         threshold = 0.0 if activation == "linear" else 0.5
         return keras.metrics.BinaryAccuracy(name="accuracy", threshold=threshold)
     return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+
+
+def correct_for(model: Any) -> Callable[[Any, Any], Any]:
+    """Return ``correct(labels, outputs)``: 1.0 for each example whose class is predicted, else 0.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A built classifier whose output is (batch, units). One unit is a sigmoid's probability if
+        the last activation is a sigmoid and a logit otherwise; several are ranked.
+
+    Returns
+    -------
+    callable
+        From labels (batch,) and outputs (batch, units) to a float32 tensor (batch,); the same
+        decision as the metric of `accuracy_for`.
+
+    Examples
+    --------
+    >>> import keras
+    >>> import numpy as np
+    >>> from bn_companion.train.loss import correct_for
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    >>> logits = np.array([[0.0, 2.0, 1.0], [3.0, 0.0, 0.0]], "float32")
+    >>> np.asarray(correct_for(model)(np.array([1, 2]), logits)).tolist()
+    [1.0, 0.0]
+    """
+    if model.output_shape[-1] == 1:
+        threshold = 0.5 if _last_activation(model) == "sigmoid" else 0.0
+        return lambda labels, outputs: keras.metrics.binary_accuracy(
+            labels[:, None], outputs, threshold=threshold
+        )
+    # Keras's own argmax reinterprets bits, which tf.vectorized_map has no rule for.
+    return lambda labels, outputs: tf.cast(
+        tf.argmax(outputs, axis=-1, output_type=tf.int32) == tf.cast(labels, tf.int32), tf.float32
+    )
 
 
 def _output_of(model: Any) -> tuple[int, str]:

@@ -95,10 +95,10 @@ def streams_and_errors(notebook: NotebookNode) -> Problems:
 def paths_and_clocks(notebook: NotebookNode) -> Problems:
     """Nothing of one machine or one moment."""
     for name, cell in _code(notebook):
-        texts = [cell.source, *(text for _, text in _texts(cell))]
-        if any(_PATH.search(text) for text in texts):
+        words = _words(cell)
+        if any(_PATH.search(text) for text in [cell.source, *words]):
             yield f"{name} holds an absolute path"
-        clock = next((m for _, t in _texts(cell) for m in [_CLOCK.search(t)] if m), None)
+        clock = next((m for text in words for m in [_CLOCK.search(text)] if m), None)
         if clock and IGNORE not in _tags(cell):
             yield f"{name} holds a time: {clock.group()!r}"
 
@@ -193,6 +193,11 @@ def _texts(cell: NotebookNode) -> Iterator[tuple[str, str]]:
             yield "text/plain", "\n".join([output.evalue, *output.traceback])
         for mime, content in output.get("data", {}).items():
             yield mime, content if isinstance(content, str) else json.dumps(content)
+
+
+def _words(cell: NotebookNode) -> list[str]:
+    """The texts in which words stand: a figure's base64 spells anything."""
+    return [text for mime, text in _texts(cell) if mime not in IMAGES]
 
 
 CHECKS: tuple[Check, ...] = (

@@ -66,6 +66,12 @@ def stream(text, name="stdout"):
     return new_output("stream", name=name, text=text)
 
 
+def test_what_the_letters_of_a_figure_spell_is_no_time_and_no_path(complete):
+    changed = deepcopy(complete)
+    changed.cells[3].outputs[0].data["image/png"] = "+12s/tmp/" * 4
+    assert problems(changed) == []
+
+
 FAULTS = {
     "has count None": lambda n: n.cells[1].update(execution_count=None),
     "has count 7": lambda n: n.cells[1].update(execution_count=7),

@@ -10,6 +10,7 @@ and run ``pytest --nbval`` as ever.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -102,7 +103,25 @@ class ToleranceFile(IPyNbFile):  # type: ignore[misc]
     def setup(self) -> None:
         """Start the kernel; drop pictures of an earlier run, which would mislead."""
         shutil.rmtree(self.failures, ignore_errors=True)
-        super().setup()
+        with self._untraced():
+            super().setup()
+
+    def teardown(self) -> None:
+        """Stop the kernel."""
+        with self._untraced():
+            super().teardown()
+
+    @contextlib.contextmanager
+    def _untraced(self) -> Iterator[None]:
+        """Keep nbval from tracing the kernel under pytest-cov: it hangs there with a bare --cov,
+        and a chapter that merely runs a line has not tested it.
+        """
+        sources = getattr(self.config.option, "cov_source", None)
+        self.config.option.cov_source = None
+        try:
+            yield
+        finally:
+            self.config.option.cov_source = sources
 
     def get_kernel_message(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Keep each message on its way to nbval."""

@@ -1,0 +1,289 @@
+"""A chunk of runs, trained from start to end in whichever process it lands."""
+
+import hashlib
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from bn_companion.train.architecture import build_seeded, refusal_to_vectorize, signature
+from bn_companion.train.looped import SingleProgram
+from bn_companion.train.loss import loss_for
+from bn_companion.train.optimizers import Rule, check_stackable
+from bn_companion.train.philox import register_random_converters
+from bn_companion.train.program import Program, Values, padded_blocks
+from bn_companion.train.stacked import StackedProgram
+
+if TYPE_CHECKING:
+    from bn_companion.data import Dataset
+
+__all__ = ["Chunk", "Outcome", "Settings", "batch_order", "train_chunk"]
+
+Array = npt.NDArray[Any]
+_PROGRAMS_KEPT = 8
+_UNVECTORIZED = (
+    ValueError,
+    TypeError,
+    NotImplementedError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.UnimplementedError,
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all runs of a call share."""
+
+    rule: Rule
+    epochs: int
+    batch_size: int
+    loss: Any
+    path: str
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Runs of one architecture on one data set: seed and learning rate of each."""
+
+    build: Callable[[], Any]
+    runs: tuple[tuple[int, float], ...]
+    settings: Settings
+    width: int
+    keep_values: bool = True
+    threads: int | None = None
+    home: int = field(default_factory=os.getpid)
+
+
+@dataclass(eq=False)
+class Outcome:
+    """What came of a chunk; arrays have one row a run."""
+
+    train_loss: Array
+    val_loss: Array
+    val_accuracy: Array
+    test_loss: Array
+    test_accuracy: Array
+    diverged: Array
+    values: list[Values]
+    path: str
+    reason: str
+    epoch_seconds: list[float]
+    seconds: float
+
+
+class _Cache(threading.local):
+    """The last compiled programs of this thread; compiling one costs seconds."""
+
+    def __init__(self) -> None:
+        # With each program the builder, whose identity may be part of the key, is kept alive.
+        self.programs: OrderedDict[Any, tuple[Program, Any]] = OrderedDict()
+
+
+_CACHE = _Cache()
+
+
+def batch_order(seed: int, epoch: int, examples: int, batch_size: int) -> tuple[Array, Array]:
+    """Return the rows of every mini-batch of an epoch, in order.
+
+    The order depends on the seed and the epoch alone: runs that share a seed see the same
+    mini-batches whatever their architecture and learning rate.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the run.
+    epoch : int
+        Epoch, from 0.
+    examples, batch_size : int
+        Size of the training part and of a mini-batch.
+
+    Returns
+    -------
+    full : ndarray of shape (steps, batch_size), int32
+        Rows of the full mini-batches.
+    rest : ndarray of shape (examples % batch_size,), int32
+        Rows of the last, smaller one; empty when the mini-batches fill the epoch.
+
+    Examples
+    --------
+    >>> from bn_companion.train.chunk import batch_order
+    >>> full, rest = batch_order(seed=0, epoch=0, examples=10, batch_size=4)
+    >>> full.shape, rest.shape
+    ((2, 4), (2,))
+    """
+    order = np.random.default_rng((seed, epoch)).permutation(examples).astype(np.int32)
+    even = examples - examples % batch_size
+    return order[:even].reshape(-1, batch_size), order[even:]
+
+
+def train_chunk(chunk: Chunk, dataset: "Dataset") -> Outcome:
+    """Train all runs of `chunk` and return what came of them."""
+    begin = time.perf_counter()
+    _limit_threads(chunk)
+    starts: dict[int, Values] = {}
+    model = None
+    for seed in dict.fromkeys(seed for seed, _ in chunk.runs):
+        built, starts[seed] = build_seeded(chunk.build, seed)
+        model = model or built
+        _check_alike(starts[seed], starts[chunk.runs[0][0]], seed, chunk.runs[0][0])
+    refusal = "path='loop' was asked for" if chunk.settings.path == "loop" else None
+    refusal = refusal or refusal_to_vectorize(model)
+    if refusal is None:
+        try:
+            outcome = _train(_program(model, chunk, stacked=True), chunk, chunk.runs, starts, dataset)
+            outcome.path = "vectorized"
+            outcome.reason = f"every operation vectorises; {chunk.width} replicas a program"
+        except _UNVECTORIZED as error:
+            refusal = f"no vectorised form: {' '.join(str(error).split())[:300]}"
+            if chunk.settings.path == "vectorized":
+                raise ValueError(f"path='vectorized' is impossible: {refusal}") from error
+    elif chunk.settings.path == "vectorized":
+        raise ValueError(f"path='vectorized' is impossible: {refusal}")
+    if refusal is not None:
+        program = _program(model, chunk, stacked=False)
+        outcome = _joined(
+            [_train(program, chunk, (run,), starts, dataset) for run in chunk.runs]
+        )
+        outcome.path = "loop"
+        outcome.reason = refusal
+    outcome.seconds = time.perf_counter() - begin
+    return outcome
+
+
+def _train(
+    program: Program,
+    chunk: Chunk,
+    runs: tuple[tuple[int, float], ...],
+    starts: dict[int, Values],
+    dataset: "Dataset",
+) -> Outcome:
+    epochs, wanted = chunk.settings.epochs, len(runs)
+    # A chunk that is not full repeats its last run, so that all share one compiled program.
+    padded = runs + runs[-1:] * (program.replicas - wanted)
+    program.start([starts[seed] for seed, _ in padded], [rate for _, rate in padded])
+    examples, size = len(dataset.x_train), chunk.settings.batch_size
+    x, y = tf.constant(dataset.x_train), tf.constant(dataset.y_train)
+    rows = max(len(dataset.x_val), len(dataset.x_test))
+    val = padded_blocks(dataset.x_val, dataset.y_val, rows)
+    test = padded_blocks(dataset.x_test, dataset.y_test, rows)
+    history = np.full((3, len(padded), epochs), np.nan, np.float32)
+    diverged = np.zeros(len(padded), np.int64)
+    seconds = []
+    for epoch in range(epochs):
+        orders = {seed: batch_order(seed, epoch, examples, size) for seed in starts}
+        full = np.stack([orders[seed][0] for seed, _ in padded], axis=1)
+        rest = np.stack([orders[seed][1] for seed, _ in padded])
+        begin = time.perf_counter()
+        alive = diverged == 0
+        loss, finite = program.train_epoch(x, y, full, rest, alive)
+        seconds.append(time.perf_counter() - begin)
+        val_loss, val_accuracy = program.evaluate(*val)
+        diverged[alive & ~(finite & np.isfinite(val_loss))] = epoch + 1
+        alive = diverged == 0
+        history[:, alive, epoch] = np.stack([loss, val_loss, val_accuracy])[:, alive]
+        if not alive.any():
+            break
+    values = program.finish()
+    test_loss, test_accuracy = program.evaluate(*test)
+    gone = diverged > 0
+    test_loss, test_accuracy = (np.where(gone, np.nan, a) for a in (test_loss, test_accuracy))
+    return Outcome(
+        *(part[:wanted] for part in history),
+        test_loss[:wanted],
+        test_accuracy[:wanted],
+        diverged[:wanted],
+        values[:wanted] if chunk.keep_values else [],
+        "",
+        "",
+        seconds,
+        0.0,
+    )
+
+
+def _joined(outcomes: list[Outcome]) -> Outcome:
+    arrays = ("train_loss", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "diverged")
+    return Outcome(
+        *(np.concatenate([getattr(outcome, name) for outcome in outcomes]) for name in arrays),
+        [values for outcome in outcomes for values in outcome.values],
+        "",
+        "",
+        [second for outcome in outcomes for second in outcome.epoch_seconds],
+        0.0,
+    )
+
+
+def _program(model: Any, chunk: Chunk, *, stacked: bool) -> Program:
+    """The compiled program for `model`, from the cache where it is the same architecture."""
+    settings = chunk.settings
+    loss = settings.loss
+    described = "" if loss is None else f"{type(loss).__qualname__} {loss.get_config()}"
+    text = "\n".join([signature(model), settings.rule.describe(), described])
+    # A function in the model (a Lambda layer) may hide what it closes over behind one name.
+    opaque = None if _is_transparent(model) else id(chunk.build)
+    key = (hashlib.sha256(text.encode()).hexdigest(), stacked and chunk.width, opaque)
+    if key not in _CACHE.programs:
+        _refuse_global_randomness(model)
+        loss = loss_for(model) if loss is None else loss
+        if stacked:
+            check_stackable(settings.rule)
+            fallback = not register_random_converters()
+            program: Program = StackedProgram(
+                model, chunk.width, settings.rule, loss, fallback=fallback
+            )
+        else:
+            program = SingleProgram(model, settings.rule, loss)
+        _CACHE.programs[key] = program, chunk.build
+        while len(_CACHE.programs) > _PROGRAMS_KEPT:
+            _CACHE.programs.popitem(last=False)
+    _CACHE.programs.move_to_end(key)
+    return _CACHE.programs[key][0]
+
+
+def _is_transparent(model: Any) -> bool:
+    """Whether `signature` sees all there is to see: Keras's own layers, and no bare functions."""
+    return all(
+        type(layer).__module__.startswith("keras.") and not isinstance(layer, keras.layers.Lambda)
+        for layer in model._flatten_layers()
+    )
+
+
+def _check_alike(values: Values, first: Values, seed: int, first_seed: int) -> None:
+    shapes, expected = ([[a.shape for a in part] for part in pair] for pair in (values, first))
+    if shapes != expected:
+        raise ValueError(
+            "`build` must return the same architecture for every seed. Received: other variables "
+            f"for seed {seed} than for seed {first_seed}"
+        )
+
+
+def _refuse_global_randomness(model: Any) -> None:
+    """Raise if a layer draws from Keras's global generator, which no replica can have alone."""
+    own = {id(variable) for variable in model.variables}
+    rows = tf.zeros([2, *(size or 1 for size in model.input_shape[1:])])
+    with keras.StatelessScope() as scope:
+        model(rows, training=True)
+    if set(scope.state_mapping) - own:
+        raise ValueError(
+            "`build` must return a model whose random layers own a keras.random.SeedGenerator; a "
+            "layer here draws from Keras's global generator, so that runs would depend on each "
+            "other"
+        )
+
+
+def _limit_threads(chunk: Chunk) -> None:
+    """In a worker process, share the cores among the workers; leave the caller's process alone."""
+    if chunk.threads is None or chunk.home == os.getpid():
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(chunk.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(chunk.threads)
+    except RuntimeError:  # TensorFlow runs already: an earlier chunk in this worker set it
+        return
