@@ -32,8 +32,8 @@ $(STAMP): requirements.txt pyproject.toml
 	  exit 1; }
 	@echo "Installing the pinned requirements into $(VENV) (some minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -qq -r requirements.txt
+	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
 book: $(STAMP) ## Build the book from its stored outputs, warnings as errors
