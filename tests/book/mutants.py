@@ -13,7 +13,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
@@ -104,7 +104,8 @@ def plant_in_code(fault: dict[str, str], path: Path) -> Result:
     Raises
     ------
     ValueError
-        If what is to be replaced does not stand exactly once in the cell.
+        If what is to be replaced does not stand exactly once in the cell, or if a cell before it
+        differs already: that would look like the fault being caught.
     """
     stored = chapters.read(path)
     (cell,) = (c for c in stored.cells if c.id == fault["cell"])
@@ -115,9 +116,13 @@ def plant_in_code(fault: dict[str, str], path: Path) -> Result:
     edited.source = edited.source.replace(fault["find"], fault["replace"])
     by_id = {c.id: c for c in stored.cells}
     where = f"{cell.id}: {fault['find']} -> {fault['replace']}"
+    edited_yet = False
     try:
         for run in run_cells(faulty, path.parent):
+            edited_yet = edited_yet or run.id == cell.id
             found = _compare(by_id[run.id], run)
+            if found and not edited_yet:
+                raise ValueError(f"{path.stem} does not pass before its code changes: {found[0]}")
             if found:
                 return Result(path.stem, CODE, where, f"{run.id}: {found[0]}")
     except FAILURES as error:
@@ -128,6 +133,14 @@ def plant_in_code(fault: dict[str, str], path: Path) -> Result:
 def _chapter(path: Path) -> list[Result]:
     stored = chapters.read(path)
     return plant_in_outputs(path.stem, stored, execute(stored, path.parent))
+
+
+def _edit(fault: dict[str, str], path: Path) -> list[Result]:
+    return [plant_in_code(fault, path)]
+
+
+def _title(fault: dict[str, str]) -> str:
+    return f"{fault['chapter']}, {fault['cell']}"
 
 
 def score(results: Sequence[Result]) -> str:
@@ -146,24 +159,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     options = parser.parse_args(arguments)
     paths = {path.stem: path for path in chapters.find(options.chapters)}
-    code = [fault for fault in planted_code() if fault["chapter"] in paths]
     results: list[Result] = []
+    errors: list[ValueError] = []
+
+    def collect(jobs: dict[Future[list[Result]], str]) -> None:
+        for job in as_completed(jobs):
+            try:
+                new = job.result()
+            except ValueError as error:
+                print(f"NOT PLANTED  {error}", flush=True)
+                errors.append(error)
+                continue
+            results.extend(new)
+            print(
+                f"{jobs[job]:<44} {sum(bool(r.caught) for r in new)} of {len(new)} caught",
+                flush=True,
+            )
+
     with ProcessPoolExecutor(options.workers) as pool:
-        runs = {pool.submit(_chapter, path): name for name, path in paths.items()}
-        edits = {
-            pool.submit(plant_in_code, f, paths[f["chapter"]]): f"{f['chapter']}, {f['cell']}"
-            for f in code
-        }
-        for job in as_completed({**runs, **edits}):
-            new = job.result() if job in runs else [job.result()]
-            results += new
-            caught = sum(bool(r.caught) for r in new)
-            print(f"{({**runs, **edits})[job]:<44} {caught} of {len(new)} caught", flush=True)
+        collect({pool.submit(_chapter, path): name for name, path in paths.items()})
+        # Only where the chapter passes unchanged: elsewhere any change would look caught.
+        passing = {r.chapter for r in results}
+        edits = [fault for fault in planted_code() if fault["chapter"] in passing]
+        collect({pool.submit(_edit, f, paths[f["chapter"]]): _title(f) for f in edits})
     survivors = [r for r in results if not r.caught]
     print("", score(results), "", sep="\n")
     for r in survivors:
         print(f"SURVIVED  {r.chapter}: {r.kind}, {r.where}")
-    return int(bool(survivors))
+    return int(bool(survivors or errors))
 
 
 if __name__ == "__main__":

@@ -80,6 +80,9 @@ _MEASURED = tuple(
 )
 _BARE_FORMULA = re.compile(r"^(?:\\(?:approx|sim|pm)|[<>=±~\s+-])*\d[\d.,]*\s*(?:\\?%)?$")
 _P_VALUE = re.compile(r"^p\s*(?:[<>=]|\\(?:approx|leq?|geq?|ll)\b)\s*[\d.]+")
+_SETTING = re.compile(
+    r"\b(?:dropout|momentum|epsilon|learning rates?|batch(?: size)?)( of)? \d[\d.]*", re.IGNORECASE
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?:;])[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9\ue000\ue001])")
 
 
@@ -119,7 +122,10 @@ def find_measured(markdown: str) -> list[Finding]:
 def find_measured_in_cell(cell: Any) -> list[Finding]:
     """Find them in a notebook's cell: in its text, or in a figure's caption and alt text."""
     texts = [cell.source] if cell.cell_type == "markdown" else []
-    texts += _strings(cell.metadata.get("mystnb", {}))
+    shown = cell.metadata.get("mystnb", {})
+    # An alt text is read out and cannot mark code: there a setting stands behind its name.
+    texts += [_SETTING.sub(" ", text) for text in _strings(shown.get("image", {}))]
+    texts += _strings({k: v for k, v in shown.items() if k != "image"})
     return [finding for text in texts for finding in find_measured(text)]
 
 

@@ -197,7 +197,7 @@ def _texts(cell: NotebookNode) -> Iterator[tuple[str, str]]:
 
 def _words(cell: NotebookNode) -> list[str]:
     """The texts in which words stand: a figure's base64 spells anything."""
-    return [text for mime, text in _texts(cell) if mime not in IMAGES]
+    return [text for mime, text in _texts(cell) if mime.removeprefix(GLUED) not in IMAGES]
 
 
 CHECKS: tuple[Check, ...] = (

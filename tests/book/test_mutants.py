@@ -105,6 +105,23 @@ def test_a_fault_in_code_is_run(stored_sample, find, replace, caught):
     assert bool(caught) == bool(result.caught)
 
 
+def test_a_fault_in_code_is_not_caught_by_what_was_wrong_before(stored_sample):
+    stored = chapters.read(stored_sample)
+    stored.cells[2].outputs.clear()
+    write(stored, stored_sample)
+    fault = {"chapter": "sample", "cell": "glued", "find": "0.91", "replace": "0.5"}
+    with pytest.raises(ValueError, match="does not pass before its code changes"):
+        plant_in_code(fault, stored_sample)
+
+
+def test_the_command_plants_no_code_in_a_chapter_that_does_not_pass(stored_sample, capfd):
+    stored = chapters.read(stored_sample)
+    stored.cells[2].outputs.clear()
+    write(stored, stored_sample)
+    assert mutants.main([str(stored_sample), "--workers", "1"]) == 1
+    assert "NOT PLANTED  sample does not pass" in capfd.readouterr().out
+
+
 def test_a_fault_in_code_must_fit_once(stored_sample):
     fault = {"chapter": "sample", "cell": "data", "find": "0.", "replace": "1."}
     with pytest.raises(ValueError, match="must stand once"):

@@ -135,4 +135,8 @@ def test_captions_and_alt_texts_are_prose():
         "3%",
     ]
     assert find_measured_in_cell(code("0.93", "a")) == []
+    drawn = {"image": {"alt": "Dense 64, Dropout 0.5, twice"}}
+    assert find_measured_in_cell(code("1", "a", mystnb=drawn)) == []
+    written = {"figure": {"caption": "Trained with dropout 0.5."}}
+    assert find_measured_in_cell(code("1", "a", mystnb=written))
     assert find_measured_in_cell(prose("It was 0.93.", "a"))
