@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["ArmStyle", "arm_style", "plot_history", "plot_layer_order", "use_style"]
+    from bn_companion.train.study import PlacementStudy
+
+__all__ = [
+    "ArmStyle",
+    "arm_style",
+    "plot_arms",
+    "plot_history",
+    "plot_layer_order",
+    "plot_study",
+    "use_style",
+]
 
 
 @dataclass(frozen=True)
@@ -274,6 +284,92 @@ def plot_arms(study: "PlacementStudy") -> "Axes":
     ax.set(ylabel="test accuracy", xlim=(-0.5, len(arms) - 0.5), ylim=(study.chance - 0.02, 1.02))
     ax.grid(visible=False, axis="x")
     return ax
+
+
+def plot_study(study: "PlacementStudy") -> "Figure":
+    """Draw a comparison of placements: every run over the learning rate, and the differences.
+
+    Parameters
+    ----------
+    study : PlacementStudy
+        As `compare_placements` returns it.
+
+    Returns
+    -------
+    Figure
+        Above, the test accuracy of every seed at every learning rate with the mean of each arm, a
+        ring around the rate that the validation data chose; a run that diverged counts as guessing.
+        Below, the paired difference of every two arms at those rates with its 95% interval.
+
+    Examples
+    --------
+    >>> from bn_companion import compare_placements, mlp
+    >>> from bn_companion.plots import plot_study
+    >>> study = compare_placements(
+    ...     lambda placement: mlp((13,), 3, hidden=(4,), placement=placement), "wine",
+    ...     placements=("before", "after"), seeds=2, learning_rates=[0.01, 0.1], epochs=1,
+    ... )
+    >>> len(plot_study(study).axes)
+    2
+    """
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    table, pairs = study.table(), study.pairs
+    arms = list(table.index)
+    figure, (above, below) = plt.subplots(
+        2, 1, figsize=(6.4, 4.2 + 0.3 * len(pairs)), height_ratios=[3.2, 0.5 + 0.35 * len(pairs)]
+    )
+    for place, arm in enumerate(arms):
+        style = arm_style(arm, others=arms)
+        runs = study.runs[study.runs["placement"] == arm].fillna({"test_accuracy": study.chance})
+        # Arms that share a learning rate stand side by side.
+        shift = 1.06 ** (place - (len(arms) - 1) / 2)
+        above.plot(
+            runs["learning_rate"] * shift,
+            runs["test_accuracy"],
+            linestyle="none",
+            marker=style.marker,
+            markersize=3,
+            alpha=0.35,
+            color=style.color,
+        )
+        means = runs.groupby("learning_rate")["test_accuracy"].mean()
+        above.plot(
+            means.index * shift,
+            means,
+            color=style.color,
+            marker=style.marker,
+            linestyle=style.linestyle,
+            label=style.label,
+        )
+        chosen = float(table["learning_rate"][arm])
+        above.plot(
+            chosen * shift,
+            means.loc[chosen],
+            marker="o",
+            markersize=13,
+            markerfacecolor="none",
+            markeredgecolor=style.color,
+        )
+    above.set(xscale="log", xlabel="learning rate", ylabel="test accuracy")
+    above.legend()
+    labels = []
+    for first, second in zip(pairs["first"], pairs["second"], strict=True):
+        names = (arm_style(arm, others=arms).label for arm in (first, second))
+        labels.append(" minus ".join(names))
+    difference = pairs["difference"].to_numpy()
+    below.errorbar(
+        difference,
+        range(len(labels)),
+        xerr=[difference - pairs["low"].to_numpy(), pairs["high"].to_numpy() - difference],
+        fmt="o",
+        color="#202020",
+        capsize=4,
+    )
+    below.axvline(0, color="#404040", linewidth=1)
+    below.set(xlabel="difference in test accuracy, 95% interval", ylim=(len(labels) - 0.5, -0.5))
+    below.set_yticks(range(len(labels)), labels)
+    return figure
 
 
 def _chain(model: Any) -> list[Any]:
