@@ -275,7 +275,11 @@ def plot_arms(study: "PlacementStudy") -> "Axes":
         scores = scores.fillna(study.chance).to_numpy()
         # Seeds side by side, in their order: equal accuracies would hide each other.
         across = place + 0.5 * ((0.5 + np.arange(len(scores))) / len(scores) - 0.5)
-        common = {"color": style.color, "marker": style.marker, "linestyle": "none"}
+        common: dict[str, Any] = {
+            "color": style.color,
+            "marker": style.marker,
+            "linestyle": "none",
+        }
         ax.plot(across, scores, markersize=4, alpha=0.5, **common)
         ax.plot(place, scores.mean(), markersize=11, markeredgecolor="white", **common)
     ax.axhline(study.chance, color="#404040", linewidth=1, linestyle=(0, (2, 3)))

@@ -28,7 +28,7 @@ def mlp(
     placement: Placement | str = "before",
     dropout: float = 0.0,
 ) -> keras.Model:
-    """Build a multi-layer perceptron of `dense_block`\\ s that ends in logits.
+    """Build a multi-layer perceptron, each hidden layer a `dense_block`, that ends in logits.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def convnet(
     placement: Placement | str = "before",
     dropout: float = 0.0,
 ) -> keras.Model:
-    """Build a small convolutional network of `conv_block`\\ s that ends in logits.
+    """Build a small convolutional network, each layer a `conv_block`, that ends in logits.
 
     Each block is followed by max pooling over two positions a side, the last by the average over
     all positions.

@@ -1,4 +1,4 @@
-"""The one question of this project as a type: where, relative to the activation?"""
+"""The one question of this project as a type: where, relative to the activation."""
 
 from enum import StrEnum
 

@@ -183,7 +183,7 @@ def _residual_block(
     shortcut, branch = x, order.branch
     if strides != 1 or x.shape[-1] != width:
         if order is ResidualOrder.PRE_ACTIVATION:
-            # Where the shapes change, He et al. share the first BN and activation with the shortcut.
+            # Where shapes change, He et al. share the first BN and activation with the shortcut.
             x = _steps(x, branch[:2], strides=1, name=f"{name}_pre", **common)
             shortcut, branch = x, branch[2:]
         projection = ("conv", "bn") if order.branch[-1] in ("bn", "act") else ("conv",)

@@ -84,7 +84,9 @@ def everything():
     return keras.Sequential(
         [
             keras.Input((13,)),
-            layers.Dense(8, kernel_regularizer="l2", kernel_constraint=keras.constraints.MaxNorm(1)),
+            layers.Dense(
+                8, kernel_regularizer="l2", kernel_constraint=keras.constraints.MaxNorm(1)
+            ),
             layers.BatchNormalization(momentum=0.8),
             layers.Activation("tanh"),
             layers.Dropout(0.5),
@@ -163,7 +165,9 @@ def test_a_convolution_takes_the_loop_and_follows_fit():
             epochs=2,
             batch_size=16,
         )
-        assert largest_difference(replicas.model(run), model) < 1e-4  # convolutions sum in any order
+        assert (
+            largest_difference(replicas.model(run), model) < 1e-4
+        )  # convolutions sum in any order
 
 
 def test_final_accuracies_are_those_of_fit():
@@ -397,7 +401,9 @@ def test_models_that_cannot_be_trained_so_are_refused(build, match):
 
 def test_a_builder_of_changing_architecture_is_refused():
     widths = itertools.cycle([5, 5, 6])  # once for the check, then once a seed
-    refused("same architecture for every seed", build=lambda: bn.mlp((13,), 3, hidden=(next(widths),)))
+    refused(
+        "same architecture for every seed", build=lambda: bn.mlp((13,), 3, hidden=(next(widths),))
+    )
 
 
 def test_only_runs_that_exist_and_were_kept_come_back(tiny):
