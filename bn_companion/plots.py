@@ -239,7 +239,7 @@ def plot_history(
 
 
 def plot_arms(study: "PlacementStudy") -> "Axes":
-    """Draw what every seed of every arm achieved, on an axis that starts at guessing.
+    """Draw what every seed of every arm achieved, on an axis from zero to one.
 
     Parameters
     ----------
@@ -249,8 +249,8 @@ def plot_arms(study: "PlacementStudy") -> "Axes":
     Returns
     -------
     Axes
-        Test accuracy of each seed (small markers) and mean of each arm (large), at the learning
-        rate that the validation data chose; a run that diverged counts as guessing.
+        Test accuracy of each seed (markers) and mean of each arm (line), at the learning rate
+        that the validation data chose; a run that diverged counts as guessing.
 
     Examples
     --------
@@ -265,7 +265,7 @@ def plot_arms(study: "PlacementStudy") -> "Axes":
     """
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    _, ax = plt.subplots()
+    _, ax = plt.subplots(figsize=(6.4, 3.0))
     rates = study.table()["learning_rate"]
     arms = list(rates.index)
     for place, arm in enumerate(arms):
@@ -274,18 +274,13 @@ def plot_arms(study: "PlacementStudy") -> "Axes":
         scores = of_arm.loc[of_arm["learning_rate"] == rates[arm], "test_accuracy"]
         scores = scores.fillna(study.chance).to_numpy()
         # Seeds side by side, in their order: equal accuracies would hide each other.
-        across = place + 0.5 * ((0.5 + np.arange(len(scores))) / len(scores) - 0.5)
-        common: dict[str, Any] = {
-            "color": style.color,
-            "marker": style.marker,
-            "linestyle": "none",
-        }
-        ax.plot(across, scores, markersize=4, alpha=0.5, **common)
-        ax.plot(place, scores.mean(), markersize=11, markeredgecolor="white", **common)
+        across = place + 0.6 * ((0.5 + np.arange(len(scores))) / len(scores) - 0.5)
+        ax.hlines(scores.mean(), place - 0.38, place + 0.38, color=style.color, linewidth=2)
+        ax.plot(across, scores, style.marker, color=style.color, markersize=5, alpha=0.55)
     ax.axhline(study.chance, color="#404040", linewidth=1, linestyle=(0, (2, 3)))
     ax.annotate("guessing", (len(arms) - 0.5, study.chance), ha="right", va="bottom", fontsize=9)
     ax.set_xticks(range(len(arms)), [arm_style(arm, others=arms).label for arm in arms])
-    ax.set(ylabel="test accuracy", xlim=(-0.5, len(arms) - 0.5), ylim=(study.chance - 0.02, 1.02))
+    ax.set(ylabel="test accuracy", xlim=(-0.5, len(arms) - 0.5), ylim=(0, 1.02))
     ax.grid(visible=False, axis="x")
     return ax
 
