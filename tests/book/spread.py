@@ -162,18 +162,27 @@ def _problems(spread: Spread, rules: Rules) -> Iterator[str]:
 
 def read_table() -> dict[tuple[str, str], Spread]:
     """Return what was measured, by chapter and cell."""
-    kinds = {f.name: str if f.type == "str" else int if f.type == "int" else float for f in _FIELDS}
     with TABLE.open(encoding="utf-8", newline="") as file:
-        rows = [{k: kinds[k](v) for k, v in row.items()} for row in csv.DictReader(file)]
-    return {(row["chapter"], row["cell"]): Spread(**row) for row in rows}
+        rows = [
+            Spread(
+                row["chapter"],
+                row["cell"],
+                float(row["abs"]),
+                float(row["rel"]),
+                float(row["integers"]),
+                int(row["figure"]),
+                row["worst"],
+                row["other"],
+            )
+            for row in csv.DictReader(file)
+        ]
+    return {(row.chapter, row.cell): row for row in rows}
 
 
-_FIELDS = fields(Spread)
-
-
-def _write_table(spreads: Iterable[Spread]) -> None:
+def write_table(spreads: Iterable[Spread]) -> None:
+    """Write down what was measured, in the order of chapters and cells."""
     with TABLE.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, [f.name for f in _FIELDS], lineterminator="\n")
+        table = csv.DictWriter(file, [f.name for f in fields(Spread)], lineterminator="\n")
         table.writeheader()
         for spread in sorted(spreads, key=lambda s: (s.chapter, s.cell)):
             table.writerow(
@@ -228,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{s.chapter}, {s.cell}: {asdict(s)}\n    declare {suggest(s)}")
     others = read_table() if TABLE.exists() else {}
     measured = {path.stem for path in paths}
-    _write_table([*differing, *(s for s in others.values() if s.chapter not in measured)])
+    write_table([*differing, *(s for s in others.values() if s.chapter not in measured)])
     wrong = {f"{s.chapter}, {s.cell}": judge(s, _rules(stored, s)) for s in spreads.values()}
     wrong = {where: problem for where, problem in wrong.items() if problem}
     for where, problem in wrong.items():

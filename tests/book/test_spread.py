@@ -1,12 +1,12 @@
 """Tolerances follow from the measured spread, and the measurement is right."""
 
-import subprocess
-import sys
 from copy import deepcopy
 
 import pytest
 
-from tests.book import chapters, steady
+from tests.book import chapters, mutants, steady
+from tests.book import execute as execute_module
+from tests.book import spread as spread_module
 from tests.book.execute import execute
 from tests.book.nbval_tolerance.declarations import Rules, read_rules
 from tests.book.samples import FIGURE, code, notebook
@@ -129,6 +129,16 @@ def test_a_declaration_is_judged_by_the_spread(spread, rules, problem):
     assert bool(problem) == bool(found)
 
 
+def test_the_table_is_read_as_it_was_written(monkeypatch, tmp_path):
+    monkeypatch.setattr(spread_module, "TABLE", tmp_path / "spread.csv")
+    rows = [
+        Spread("02", "b", integers=2.0, figure=3, worst="oneDNN", other="loss, or gain"),
+        Spread("01", "a", abs=0.0043, rel=0.1, worst=ONE_CORE),
+    ]
+    spread_module.write_table(rows)
+    assert list(read_table().values()) == rows[::-1]
+
+
 def test_variants_do_not_shine_through_each_other():
     base = {"XLA_FLAGS": "--other", "HOME": "/home/ada", "TF_ENABLE_ONEDNN_OPTS": "1"}
     plain = environment(AS_IT_IS, base)
@@ -163,13 +173,8 @@ def test_steady_runs_every_variant_and_fails_if_one_does(monkeypatch, tmp_path, 
     steady.LOGS.rmdir()
 
 
-def test_the_commands_say_what_they_do():
-    for name in ("execute", "mutants", "spread", "steady"):
-        said = subprocess.run(
-            [sys.executable, "-m", f"tests.book.{name}", "--help"],
-            cwd=chapters.ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        assert f"python -m tests.book.{name}" in said
+@pytest.mark.parametrize("command", [execute_module, mutants, spread_module, steady])
+def test_the_commands_say_what_they_do(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        command.main(["--help"])
+    assert f"python -m {command.__name__}" in capsys.readouterr().out

@@ -53,7 +53,7 @@ def decode(encoded: str) -> Array:
     agree in these four numbers look alike on both.
     """
     with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
-        rgba = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255
+        rgba: Array = np.asarray(image.convert("RGBA"), dtype=np.float32) / np.float32(255)
     rgba[..., :3] *= rgba[..., 3:]
     return rgba
 
@@ -98,13 +98,13 @@ def displacement(stored: Array, fresh: Array, *, largest: int) -> int | None:
 def _unexplained(stored: Array, fresh: Array, pixels: int) -> Array:
     if np.array_equal(stored, fresh):
         return np.zeros(stored.shape[:2], np.float32)
-    images = [ndimage.gaussian_filter(a, (_BLUR, _BLUR, 0)) for a in (stored, fresh)]
-    strict = _outside(*images, DEFAULT_PIXELS)
+    one, other = (ndimage.gaussian_filter(a, (_BLUR, _BLUR, 0)) for a in (stored, fresh))
+    strict = _outside(one, other, DEFAULT_PIXELS)
     if pixels == DEFAULT_PIXELS:
         return strict
-    colour = np.maximum(*(np.ptp(a[..., :3], axis=-1) for a in images)) > _COLOURED
+    colour = np.maximum(*(np.ptp(a[..., :3], axis=-1) for a in (one, other))) > _COLOURED
     near = ndimage.maximum_filter(colour, 2 * pixels + 1)
-    loose: Array = np.where(near, _outside(*images, pixels) / _UNCOVERED, strict)
+    loose: Array = np.where(near, _outside(one, other, pixels) / _UNCOVERED, strict)
     return loose
 
 

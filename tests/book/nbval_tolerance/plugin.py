@@ -82,7 +82,8 @@ class ToleranceFile(IPyNbFile):  # type: ignore[misc]
     @property
     def failures(self) -> Path:
         """Where the pictures of this notebook's failures go."""
-        return self.config.rootpath / self.config.getini("nbval_failures") / self.path.stem
+        folder: Path = self.config.rootpath / self.config.getini("nbval_failures")
+        return folder / self.path.stem
 
     def collect(self) -> Iterator[ToleranceCell]:
         """Yield nbval's cells with what each declares; a bad declaration fails the collection."""
