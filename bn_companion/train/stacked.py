@@ -49,8 +49,12 @@ class StackedProgram(Forward):
             [np.asarray(variable) for variable in optimizer.variables]
             for optimizer in self._optimizers
         ]
-        self._train = tf.function(self._train_epoch, jit_compile=True, autograph=False)
-        self._score = tf.function(self._evaluate, jit_compile=True, autograph=False)
+        # XLA compiles the loop that does nearly all of the work. What happens once an epoch runs
+        # as a plain graph: it would gain less than its compilation costs.
+        self._full = tf.function(self._train_full, jit_compile=True, autograph=False)
+        self._rest = tf.function(self._train_rest, autograph=False)
+        self._end = tf.function(self._settle, autograph=False)
+        self._score = tf.function(self._evaluate, autograph=False)
 
     def _stack(self, variable: Any) -> Any:
         shape = (self.replicas, *variable.shape)
@@ -115,37 +119,45 @@ class StackedProgram(Forward):
             variable.assign(value)
         return tf.cast(loss, tf.float32)
 
-    def _train_epoch(self, x: Any, y: Any, full: Any, rest: Any, alive: Any) -> tuple[Any, Any]:
-        trainable, others = self._now()
-        steps, size, last = full.shape[0], full.shape[2], rest.shape[1]
-
+    def _train_full(self, x: Any, y: Any, full: Any) -> Any:
         def body(step: Any, total: Any) -> tuple[Any, Any]:
             rows = full[step]
             return step + 1, total + self._step(tf.gather(x, rows), tf.gather(y, rows))
 
-        _, total = tf.while_loop(
-            lambda step, _: step < steps, body, (tf.constant(0), tf.zeros([self.replicas]))
-        )
-        total = total * size
-        if last:
-            total += self._step(tf.gather(x, rest), tf.gather(y, rest)) * last
-        loss = total / (steps * size + last)
+        return tf.while_loop(
+            lambda step, _: step < full.shape[0],
+            body,
+            (tf.constant(0), tf.zeros([self.replicas])),
+        )[1]
+
+    def _train_rest(self, x: Any, y: Any, rest: Any) -> Any:
+        return self._step(tf.gather(x, rest), tf.gather(y, rest))
+
+    def _settle(self, before: list[Any], loss: Any, alive: Any) -> Any:
+        """Put back what did not stay finite; return which replicas did."""
         finite = alive & tf.math.is_finite(loss)
         variables = [*self._trainable, *self._others]
         for variable in variables:
             if variable.value.dtype.is_floating:
                 axes = list(range(1, len(variable.shape)))
                 finite &= tf.reduce_all(tf.math.is_finite(variable.value), axis=axes)
-        for variable, before in zip(variables, [*trainable, *others], strict=True):
+        for variable, value in zip(variables, before, strict=True):
             keep = tf.reshape(finite, [self.replicas] + [1] * (len(variable.shape) - 1))
-            variable.assign(tf.where(keep, variable.value, before))
-        return loss, finite
+            variable.assign(tf.where(keep, variable.value, value))
+        return finite
 
     def train_epoch(
         self, x: Any, y: Any, full: Array, rest: Array, alive: Array
     ) -> tuple[Array, Array]:
         """See `Program.train_epoch`."""
-        loss, finite = self._train(x, y, tf.constant(full), tf.constant(rest), tf.constant(alive))
+        trainable, others = self._now()
+        steps, _, size = full.shape
+        last = rest.shape[1]
+        total = self._full(x, y, tf.constant(full)) * size
+        if last:
+            total += self._rest(x, y, tf.constant(rest)) * last
+        loss = total / (steps * size + last)
+        finite = self._end([*trainable, *others], loss, tf.constant(alive))
         return loss.numpy(), finite.numpy()
 
     def _evaluate(self, x: Any, y: Any, weight: Any) -> Any:
