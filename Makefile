@@ -3,6 +3,7 @@
 PYTHON  ?= python3
 VENV    ?= .venv
 PORT    ?= 8000
+CHAPTERS ?=
 WORKERS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 
 BIN   := $(VENV)/bin
@@ -13,7 +14,8 @@ PAGE  := _build/html/index.html
 export TF_CPP_MIN_LOG_LEVEL := 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env book serve lab test browser lint format requirements clean
+.PHONY: help env book serve lab test browser notebooks mutants spread steady lint format \
+  requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +56,18 @@ test: $(STAMP) browser ## Run everything that CI runs: code, package, notebooks,
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
 	  --nbval --nbval-current-env --nbval-cell-timeout 300 \
 	  --cov --cov-fail-under=95
+
+notebooks: $(STAMP) ## Execute the chapters and store what changed (CHAPTERS="01 05")
+	@$(BIN)/python -m tests.book.execute --workers $(WORKERS) $(CHAPTERS)
+
+mutants: $(STAMP) ## Plant faults in the chapters: each must be caught (CHAPTERS=)
+	@$(BIN)/python -m tests.book.mutants --workers $(WORKERS) $(CHAPTERS)
+
+spread: $(STAMP) ## Measure how results differ between machines, for tolerances (CHAPTERS=)
+	@$(BIN)/python -m tests.book.spread $(CHAPTERS)
+
+steady: $(STAMP) ## Verify the chapters 10 times, and on stand-ins for other machines (CHAPTERS=)
+	@$(BIN)/python -m tests.book.steady --workers $(WORKERS) $(CHAPTERS)
 
 lint: $(STAMP) ## Check style and types
 	@$(BIN)/ruff check

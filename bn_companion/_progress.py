@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 __all__ = ["QUIET_VARIABLE", "progress_bar"]
 

@@ -139,7 +139,7 @@ def plot_layer_order(models: "Mapping[str, keras.Model]") -> "Figure":
     columns = {title: [_box(layer) for layer in _chain(model)] for title, model in models.items()}
     tallest = max(map(len, columns.values()))
     figure, axes = plt.subplots(
-        1, len(columns), figsize=(1.9 * len(columns), 0.36 * tallest + 0.5), squeeze=False
+        1, len(columns), figsize=(1.45 * len(columns), 0.34 * tallest + 0.5), squeeze=False
     )
     for ax, (title, boxes) in zip(axes[0], columns.items(), strict=True):
         for height, (text, (face, ink)) in enumerate(boxes):
@@ -160,7 +160,7 @@ def plot_layer_order(models: "Mapping[str, keras.Model]") -> "Figure":
                 arrowprops={"arrowstyle": "-", "color": "#404040", "lw": 1},
             )
         ax.set(xlim=(0, 1), ylim=(-0.6, tallest - 0.3))
-        ax.set_title(title, loc="center")
+        ax.set_title(title, loc="center", fontsize=10)
         ax.axis("off")
     return figure
 

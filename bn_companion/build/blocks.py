@@ -311,8 +311,7 @@ def _check_tensor(x: object, *, ranks: tuple[int, ...] | None) -> None:
         )
     if rank < 2:
         raise ValueError(
-            "`x` must have a batch axis and a feature axis. "
-            f"Received: shape {tuple(x.shape)}"
+            f"`x` must have a batch axis and a feature axis. Received: shape {tuple(x.shape)}"
         )
 
 

@@ -201,7 +201,9 @@ def sigmoid_mlp(
             name=f"hidden_{index}",
         )
     logits = keras.layers.Dense(
-        num_classes, kernel_initializer=keras.initializers.RandomNormal(stddev=stddev), name="logits"
+        num_classes,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=stddev),
+        name="logits",
     )
     return keras.Model(inputs, logits(x), name="sigmoid_mlp")
 

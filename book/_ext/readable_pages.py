@@ -5,6 +5,8 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+import bn_companion
+
 _NOTE = re.compile(r"^(\s*)\.\. \[(\d)\] ")
 _CITE = re.compile(r"\[(\d)\]_")
 _STAR = re.compile(r"(?<=[(\s])\*(?=\w+[,)])")
@@ -40,6 +42,8 @@ def current_roles(app: Sphinx, page: str, template: str, context: dict[str, Any]
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
+    # autodoc will import TensorFlow; done here, its start-up lines stay off the build's output.
+    bn_companion.reproducible()
     # Ahead of napoleon, which writes stars of its own.
     app.connect("autodoc-process-docstring", plain_docstring, priority=400)
     app.connect("html-page-context", current_roles)

@@ -45,7 +45,7 @@ def _starts(path: str) -> bool:
 
 
 def _playwrights_own() -> str:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+    from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         return playwright.chromium.executable_path

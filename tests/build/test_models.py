@@ -160,9 +160,7 @@ def test_placements_of_one_mlp_differ_by_batch_norm_and_bias_alone(
     hidden, classes, dropout, activation
 ):
     none, before, after = (
-        bn.mlp(
-            (6,), classes, hidden=hidden, placement=p, dropout=dropout, activation=activation
-        )
+        bn.mlp((6,), classes, hidden=hidden, placement=p, dropout=dropout, activation=activation)
         for p in PLACEMENTS
     )
     units = sum(hidden)
