@@ -9,13 +9,25 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import keras
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["ArmStyle", "arm_style", "plot_history", "plot_layer_order", "use_style"]
+    from bn_companion.train.study import PlacementStudy
+
+__all__ = [
+    "ArmStyle",
+    "arm_style",
+    "plot_arms",
+    "plot_history",
+    "plot_layer_order",
+    "plot_study",
+    "use_style",
+]
 
 
 @dataclass(frozen=True)
@@ -224,6 +236,140 @@ def plot_history(
     ax.set(xlabel="epoch", ylabel=metric.replace("val_", "validation ").replace("_", " "))
     ax.legend()
     return ax
+
+
+def plot_arms(study: "PlacementStudy") -> "Axes":
+    """Draw what every seed of every arm achieved, on an axis that starts at guessing.
+
+    Parameters
+    ----------
+    study : PlacementStudy
+        As `compare_placements` returns it.
+
+    Returns
+    -------
+    Axes
+        Test accuracy of each seed (small markers) and mean of each arm (large), at the learning
+        rate that the validation data chose; a run that diverged counts as guessing.
+
+    Examples
+    --------
+    >>> from bn_companion import compare_placements, mlp
+    >>> from bn_companion.plots import plot_arms
+    >>> study = compare_placements(
+    ...     lambda placement: mlp((13,), 3, hidden=(4,), placement=placement), "wine",
+    ...     placements=("before", "after"), seeds=2, learning_rates=0.1, epochs=1,
+    ... )
+    >>> [label.get_text() for label in plot_arms(study).get_xticklabels()]
+    ['BN before', 'BN after']
+    """
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    _, ax = plt.subplots()
+    rates = study.table()["learning_rate"]
+    arms = list(rates.index)
+    for place, arm in enumerate(arms):
+        style = arm_style(arm, others=arms)
+        of_arm = study.runs[study.runs["placement"] == arm]
+        scores = of_arm.loc[of_arm["learning_rate"] == rates[arm], "test_accuracy"]
+        scores = scores.fillna(study.chance).to_numpy()
+        # Seeds side by side, in their order: equal accuracies would hide each other.
+        across = place + 0.5 * ((0.5 + np.arange(len(scores))) / len(scores) - 0.5)
+        common = {"color": style.color, "marker": style.marker, "linestyle": "none"}
+        ax.plot(across, scores, markersize=4, alpha=0.5, **common)
+        ax.plot(place, scores.mean(), markersize=11, markeredgecolor="white", **common)
+    ax.axhline(study.chance, color="#404040", linewidth=1, linestyle=(0, (2, 3)))
+    ax.annotate("guessing", (len(arms) - 0.5, study.chance), ha="right", va="bottom", fontsize=9)
+    ax.set_xticks(range(len(arms)), [arm_style(arm, others=arms).label for arm in arms])
+    ax.set(ylabel="test accuracy", xlim=(-0.5, len(arms) - 0.5), ylim=(study.chance - 0.02, 1.02))
+    ax.grid(visible=False, axis="x")
+    return ax
+
+
+def plot_study(study: "PlacementStudy") -> "Figure":
+    """Draw a comparison of placements: every run over the learning rate, and the differences.
+
+    Parameters
+    ----------
+    study : PlacementStudy
+        As `compare_placements` returns it.
+
+    Returns
+    -------
+    Figure
+        Above, the test accuracy of every seed at every learning rate with the mean of each arm, a
+        ring around the rate that the validation data chose; a run that diverged counts as guessing.
+        Below, the paired difference of every two arms at those rates with its 95% interval.
+
+    Examples
+    --------
+    >>> from bn_companion import compare_placements, mlp
+    >>> from bn_companion.plots import plot_study
+    >>> study = compare_placements(
+    ...     lambda placement: mlp((13,), 3, hidden=(4,), placement=placement), "wine",
+    ...     placements=("before", "after"), seeds=2, learning_rates=[0.01, 0.1], epochs=1,
+    ... )
+    >>> len(plot_study(study).axes)
+    2
+    """
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    table, pairs = study.table(), study.pairs
+    arms = list(table.index)
+    figure, (above, below) = plt.subplots(
+        2, 1, figsize=(6.4, 4.2 + 0.3 * len(pairs)), height_ratios=[3.2, 0.5 + 0.35 * len(pairs)]
+    )
+    for place, arm in enumerate(arms):
+        style = arm_style(arm, others=arms)
+        runs = study.runs[study.runs["placement"] == arm].fillna({"test_accuracy": study.chance})
+        # Arms that share a learning rate stand side by side.
+        shift = 1.06 ** (place - (len(arms) - 1) / 2)
+        above.plot(
+            runs["learning_rate"] * shift,
+            runs["test_accuracy"],
+            linestyle="none",
+            marker=style.marker,
+            markersize=3,
+            alpha=0.35,
+            color=style.color,
+        )
+        means = runs.groupby("learning_rate")["test_accuracy"].mean()
+        above.plot(
+            means.index * shift,
+            means,
+            color=style.color,
+            marker=style.marker,
+            linestyle=style.linestyle,
+            label=style.label,
+        )
+        chosen = float(table["learning_rate"][arm])
+        above.plot(
+            chosen * shift,
+            means.loc[chosen],
+            marker="o",
+            markersize=13,
+            markerfacecolor="none",
+            markeredgecolor=style.color,
+        )
+    above.set(xscale="log", xlabel="learning rate", ylabel="test accuracy")
+    above.legend()
+    labels = []
+    for first, second in zip(pairs["first"], pairs["second"], strict=True):
+        names = (arm_style(arm, others=arms).label for arm in (first, second))
+        labels.append(" minus ".join(names))
+    difference = pairs["difference"].to_numpy()
+    below.errorbar(
+        difference,
+        range(len(labels)),
+        xerr=[difference - pairs["low"].to_numpy(), pairs["high"].to_numpy() - difference],
+        fmt="o",
+        color="#202020",
+        capsize=4,
+    )
+    below.axvline(0, color="#404040", linewidth=1)
+    below.set(xlabel="difference in test accuracy, 95% interval", ylim=(len(labels) - 0.5, -0.5))
+    below.set_yticks(range(len(labels)), labels)
+    return figure
 
 
 def _chain(model: Any) -> list[Any]:

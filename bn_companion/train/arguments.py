@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from bn_companion._checks import positive_int
-from bn_companion.data import PARTS, Dataset, load
+from bn_companion._sources import PARTS
+from bn_companion.data import Dataset, load
 
 __all__ = ["check_batch_size", "check_build", "check_dataset", "check_model", "rates", "seed_list"]
 
@@ -58,7 +59,7 @@ def rates(learning_rates: object) -> tuple[float, ...]:
     for value in values:
         if isinstance(value, bool) or not isinstance(value, Real):
             raise TypeError(f"`learning_rates` must be numbers. Received: {value!r}")
-        if not (math.isfinite(value) and value > 0):
+        if not (math.isfinite(value) and float(value) > 0):
             raise ValueError(f"`learning_rates` must be positive and finite. Received: {value!r}")
     floats = tuple(float(value) for value in values)
     _refuse_duplicates("learning_rates", floats)
@@ -91,23 +92,21 @@ def check_dataset(dataset: object) -> Dataset:
     for part in PARTS:
         x = np.asarray(getattr(dataset, f"x_{part}"))
         y = np.asarray(getattr(dataset, f"y_{part}"))
+        rule, received = "", ""
         if x.ndim < 2 or not len(x) or x.shape[1:] != dataset.input_shape:
-            raise ValueError(
-                f"`dataset` must have inputs of one shape in every part, here (n, "
-                f"{', '.join(map(str, dataset.input_shape))}). Received: x_{part} of shape {x.shape}"
-            )
-        if y.shape != (len(x),):
-            raise ValueError(
-                f"`dataset` must have one integer label for each input. Received: y_{part} of "
-                f"shape {y.shape} for {len(x)} inputs"
-            )
-        if x.dtype.kind not in "fiu" or not np.isfinite(x).all():
-            raise ValueError(f"`dataset` must hold finite numbers. Received: NaN or inf in x_{part}")
-        if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= dataset.num_classes:
-            raise ValueError(
-                f"`dataset` must have labels 0 .. {dataset.num_classes - 1}. Received: y_{part} "
-                f"({y.dtype}) from {y.min()} to {y.max()}"
-            )
+            rule = f"inputs of one shape, {dataset.input_shape}, in every part"
+            received = f"x_{part} of shape {x.shape}"
+        elif y.shape != (len(x),):
+            rule = "one integer label for each input"
+            received = f"y_{part} of shape {y.shape} for {len(x)} inputs"
+        elif x.dtype.kind not in "fiu" or not np.isfinite(x).all():
+            rule = "finite numbers"
+            received = f"NaN, inf or {x.dtype} in x_{part}"
+        elif y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= dataset.num_classes:
+            rule = f"integer labels 0 .. {dataset.num_classes - 1}"
+            received = f"y_{part} ({y.dtype}) from {y.min()} to {y.max()}"
+        if rule:
+            raise ValueError(f"`dataset` must have {rule}. Received: {received}")
     return dataset
 
 

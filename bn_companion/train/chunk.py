@@ -1,34 +1,27 @@
 """A chunk of runs, trained from start to end in whichever process it lands."""
 
-import hashlib
 import os
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from bn_companion.train.architecture import build_seeded, refusal_to_vectorize, signature
-from bn_companion.train.looped import SingleProgram
-from bn_companion.train.loss import loss_for
-from bn_companion.train.optimizers import Rule, check_stackable
-from bn_companion.train.philox import register_random_converters
+from bn_companion.train.architecture import build_seeded, refusal_to_vectorize
+from bn_companion.train.compiled import Settings, program_for
 from bn_companion.train.program import Program, Values, padded_blocks
-from bn_companion.train.stacked import StackedProgram
 
 if TYPE_CHECKING:
     from bn_companion.data import Dataset
 
-__all__ = ["Chunk", "Outcome", "Settings", "batch_order", "train_chunk"]
+__all__ = ["ARRAYS", "Chunk", "Outcome", "batch_order", "train_chunk"]
 
 Array = npt.NDArray[Any]
-_PROGRAMS_KEPT = 8
+#: The results that have one row a run; the first three have one column an epoch.
+ARRAYS = ("train_loss", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "diverged")
 _UNVECTORIZED = (
     ValueError,
     TypeError,
@@ -36,17 +29,6 @@ _UNVECTORIZED = (
     tf.errors.InvalidArgumentError,
     tf.errors.UnimplementedError,
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What all runs of a call share."""
-
-    rule: Rule
-    epochs: int
-    batch_size: int
-    loss: Any
-    path: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,22 +54,11 @@ class Outcome:
     test_loss: Array
     test_accuracy: Array
     diverged: Array
-    values: list[Values]
-    path: str
-    reason: str
+    weights: list[Values]
     epoch_seconds: list[float]
-    seconds: float
-
-
-class _Cache(threading.local):
-    """The last compiled programs of this thread; compiling one costs seconds."""
-
-    def __init__(self) -> None:
-        # With each program the builder, whose identity may be part of the key, is kept alive.
-        self.programs: OrderedDict[Any, tuple[Program, Any]] = OrderedDict()
-
-
-_CACHE = _Cache()
+    path: str = ""
+    reason: str = ""
+    seconds: float = 0.0
 
 
 def batch_order(seed: int, epoch: int, examples: int, batch_size: int) -> tuple[Array, Array]:
@@ -138,7 +109,8 @@ def train_chunk(chunk: Chunk, dataset: "Dataset") -> Outcome:
     refusal = refusal or refusal_to_vectorize(model)
     if refusal is None:
         try:
-            outcome = _train(_program(model, chunk, stacked=True), chunk, chunk.runs, starts, dataset)
+            program = program_for(model, chunk.build, chunk.settings, width=chunk.width)
+            outcome = _train(program, chunk, chunk.runs, starts, dataset)
             outcome.path = "vectorized"
             outcome.reason = f"every operation vectorises; {chunk.width} replicas a program"
         except _UNVECTORIZED as error:
@@ -148,10 +120,8 @@ def train_chunk(chunk: Chunk, dataset: "Dataset") -> Outcome:
     elif chunk.settings.path == "vectorized":
         raise ValueError(f"path='vectorized' is impossible: {refusal}")
     if refusal is not None:
-        program = _program(model, chunk, stacked=False)
-        outcome = _joined(
-            [_train(program, chunk, (run,), starts, dataset) for run in chunk.runs]
-        )
+        program = program_for(model, chunk.build, chunk.settings, width=None)
+        outcome = _joined([_train(program, chunk, (run,), starts, dataset) for run in chunk.runs])
         outcome.path = "loop"
         outcome.reason = refusal
     outcome.seconds = time.perf_counter() - begin
@@ -196,62 +166,25 @@ def _train(
     gone = diverged > 0
     test_loss, test_accuracy = (np.where(gone, np.nan, a) for a in (test_loss, test_accuracy))
     return Outcome(
-        *(part[:wanted] for part in history),
-        test_loss[:wanted],
-        test_accuracy[:wanted],
-        diverged[:wanted],
-        values[:wanted] if chunk.keep_values else [],
-        "",
-        "",
-        seconds,
-        0.0,
+        train_loss=history[0, :wanted],
+        val_loss=history[1, :wanted],
+        val_accuracy=history[2, :wanted],
+        test_loss=test_loss[:wanted],
+        test_accuracy=test_accuracy[:wanted],
+        diverged=diverged[:wanted],
+        weights=values[:wanted] if chunk.keep_values else [],
+        epoch_seconds=seconds,
     )
 
 
 def _joined(outcomes: list[Outcome]) -> Outcome:
-    arrays = ("train_loss", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "diverged")
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(outcome, name) for outcome in outcomes]) for name in ARRAYS
+    }
     return Outcome(
-        *(np.concatenate([getattr(outcome, name) for outcome in outcomes]) for name in arrays),
-        [values for outcome in outcomes for values in outcome.values],
-        "",
-        "",
-        [second for outcome in outcomes for second in outcome.epoch_seconds],
-        0.0,
-    )
-
-
-def _program(model: Any, chunk: Chunk, *, stacked: bool) -> Program:
-    """The compiled program for `model`, from the cache where it is the same architecture."""
-    settings = chunk.settings
-    loss = settings.loss
-    described = "" if loss is None else f"{type(loss).__qualname__} {loss.get_config()}"
-    text = "\n".join([signature(model), settings.rule.describe(), described])
-    # A function in the model (a Lambda layer) may hide what it closes over behind one name.
-    opaque = None if _is_transparent(model) else id(chunk.build)
-    key = (hashlib.sha256(text.encode()).hexdigest(), stacked and chunk.width, opaque)
-    if key not in _CACHE.programs:
-        _refuse_global_randomness(model)
-        loss = loss_for(model) if loss is None else loss
-        if stacked:
-            check_stackable(settings.rule)
-            fallback = not register_random_converters()
-            program: Program = StackedProgram(
-                model, chunk.width, settings.rule, loss, fallback=fallback
-            )
-        else:
-            program = SingleProgram(model, settings.rule, loss)
-        _CACHE.programs[key] = program, chunk.build
-        while len(_CACHE.programs) > _PROGRAMS_KEPT:
-            _CACHE.programs.popitem(last=False)
-    _CACHE.programs.move_to_end(key)
-    return _CACHE.programs[key][0]
-
-
-def _is_transparent(model: Any) -> bool:
-    """Whether `signature` sees all there is to see: Keras's own layers, and no bare functions."""
-    return all(
-        type(layer).__module__.startswith("keras.") and not isinstance(layer, keras.layers.Lambda)
-        for layer in model._flatten_layers()
+        **arrays,
+        weights=[weights for outcome in outcomes for weights in outcome.weights],
+        epoch_seconds=[second for outcome in outcomes for second in outcome.epoch_seconds],
     )
 
 
@@ -261,20 +194,6 @@ def _check_alike(values: Values, first: Values, seed: int, first_seed: int) -> N
         raise ValueError(
             "`build` must return the same architecture for every seed. Received: other variables "
             f"for seed {seed} than for seed {first_seed}"
-        )
-
-
-def _refuse_global_randomness(model: Any) -> None:
-    """Raise if a layer draws from Keras's global generator, which no replica can have alone."""
-    own = {id(variable) for variable in model.variables}
-    rows = tf.zeros([2, *(size or 1 for size in model.input_shape[1:])])
-    with keras.StatelessScope() as scope:
-        model(rows, training=True)
-    if set(scope.state_mapping) - own:
-        raise ValueError(
-            "`build` must return a model whose random layers own a keras.random.SeedGenerator; a "
-            "layer here draws from Keras's global generator, so that runs would depend on each "
-            "other"
         )
 
 

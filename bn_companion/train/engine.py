@@ -20,7 +20,8 @@ from bn_companion.train.arguments import (
     rates,
     seed_list,
 )
-from bn_companion.train.chunk import Chunk, Outcome, Settings
+from bn_companion.train.chunk import ARRAYS, Chunk, Outcome
+from bn_companion.train.compiled import Settings
 from bn_companion.train.loss import loss_for
 from bn_companion.train.optimizers import check_stackable, rule_for
 from bn_companion.train.parallel import train_chunks
@@ -144,9 +145,7 @@ def train_replicas(
         loss=loss,
         path=path,
     )
-    chunks = chunks_of(
-        build, data, runs, settings, chunk_size=chunk_size, keep_values=keep_weights
-    )
+    chunks = chunks_of(build, data, runs, settings, chunk_size=chunk_size, keep_values=keep_weights)
     outcomes: list[Outcome | None] = [None] * len(chunks)
     with progress_bar(len(runs), what="training", unit="run", progress=progress) as bar:
         for number, outcome in train_chunks([(chunk, data) for chunk in chunks], n_jobs=n_jobs):
@@ -219,17 +218,14 @@ def _replicas(
     outcomes: list[Outcome],
     examples: int,
 ) -> Replicas:
-    names = ("train_loss", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "diverged")
-    arrays = {name: np.concatenate([getattr(o, name) for o in outcomes]) for name in names}
-    diverged = pd.array(arrays.pop("diverged"), dtype="Int64")
-    diverged[diverged == 0] = pd.NA
+    arrays = {name: np.concatenate([getattr(o, name) for o in outcomes]) for name in ARRAYS}
+    diverged = pd.Series(arrays.pop("diverged"), dtype="Int64")
     frame = pd.DataFrame(
         {
             "seed": [seed for seed, _ in runs],
             "learning_rate": [rate for _, rate in runs],
-            "diverged": diverged,
-            **{name: arrays[name][:, -1] for name in names[:3]},
-            **{name: arrays[name] for name in names[3:5]},
+            "diverged": diverged.mask(diverged == 0),
+            **{name: array if array.ndim == 1 else array[:, -1] for name, array in arrays.items()},
         }
     )
     steps = math.ceil(examples / settings.batch_size)
@@ -244,5 +240,5 @@ def _replicas(
         step_seconds=float(np.median(timed)) / steps / side_by_side,
         seconds=sum(outcome.seconds for outcome in outcomes),
         _build=build,
-        _values=[values for outcome in outcomes for values in outcome.values],
+        _values=[weights for outcome in outcomes for weights in outcome.weights],
     )

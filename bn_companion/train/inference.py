@@ -64,9 +64,7 @@ class Judgement:
         return self.best if self.interval[0] > 0 else "inconclusive"
 
 
-def judge(
-    arms: dict[str, Arm], *, confidence: float = 0.95, resolution: float = 0.0
-) -> Judgement:
+def judge(arms: dict[str, Arm], *, confidence: float = 0.95, resolution: float = 0.0) -> Judgement:
     """Compare all arms, seed by seed.
 
     An arm is called better only if it beats every other one. With one rival that is a test at
@@ -96,26 +94,21 @@ def judge(
     >>> judge({"a": Arm(low, low), "b": Arm(low[::-1], low[::-1])}).verdict
     'inconclusive'
     """
-    rows = []
+    best = max(arms, key=lambda arm: float(arms[arm].scores.mean()))
+    rows, against = [], {}
     for first, second in combinations(arms, 2):
         difference, low, high, p_value = paired_interval(
             arms[first], arms[second], confidence=confidence, resolution=resolution
         )
         rows.append((first, second, difference, low, high, p_value))
-    pairs = pd.DataFrame(
-        rows, columns=["first", "second", "difference", "low", "high", "p_value"]
-    )
+        if best == first:
+            against[second] = (p_value, low, high)
+        elif best == second:
+            against[first] = (p_value, -high, -low)
+    pairs = pd.DataFrame(rows, columns=["first", "second", "difference", "low", "high", "p_value"])
     pairs["p_holm"] = _holm(pairs["p_value"].to_numpy())
-    best = max(arms, key=lambda arm: float(arms[arm].scores.mean()))
-    against = {}
-    for row in pairs.itertuples():
-        if best == row.first:
-            against[row.second] = (row.p_value, (row.low, row.high))
-        elif best == row.second:
-            against[row.first] = (row.p_value, (-row.high, -row.low))
     rival = max(against, key=lambda arm: against[arm][0])
-    low, high = against[rival][1]
-    return Judgement(best, rival, (float(low), float(high)), pairs)
+    return Judgement(best, rival, against[rival][1:], pairs)
 
 
 def paired_interval(

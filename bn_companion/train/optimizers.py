@@ -175,10 +175,7 @@ def _stacked_equals_separate(rule: Rule) -> bool:
         for _ in range(5)
     ]
     stacked = [keras.Variable(start, dtype="float32", name="kernel") for start in starts]
-    updates = [
-        rule.make(lambda rank=start.ndim: rates.reshape(-1, *[1] * (rank - 1)))
-        for start in starts
-    ]
+    updates = [rule.make(_constant(rates, start.ndim)) for start in starts]
     for step in gradients:
         for update, variable, gradient in zip(updates, stacked, step, strict=True):
             update.apply([keras.ops.convert_to_tensor(gradient, "float32")], [variable])
@@ -195,3 +192,8 @@ def _stacked_equals_separate(rule: Rule) -> bool:
             if not np.allclose(together.numpy()[replica], alone.numpy(), rtol=1e-4, atol=1e-5):
                 return False
     return True
+
+
+def _constant(rates: Any, rank: int) -> Callable[[], Any]:
+    shaped = rates.reshape(-1, *[1] * (rank - 1))
+    return lambda: shaped

@@ -30,7 +30,7 @@ _SCRAMBLE_KEY = np.array([0x3EC8F720, 0x02461E29], np.uint64)
 _PHILOX, _AUTO_SELECT = 1, 3
 
 
-@tf.function(autograph=False)
+@tf.function(autograph=False)  # type: ignore[untyped-decorator]
 def philox(counter: list[Any], key: list[Any]) -> list[Any]:
     """Return the four 32-bit words that Philox 4x32-10 gives for `counter` and `key`.
 
@@ -67,9 +67,7 @@ def philox(counter: list[Any], key: list[Any]) -> list[Any]:
     def body(i: Any, multiplied: Any, mixed: Any, keys: Any) -> tuple[Any, Any, Any, Any]:
         for _ in range(_ROUNDS_AN_ITERATION):
             product = tf.reverse(multiplied * multipliers, [0])
-            multiplied = tf.bitwise.bitwise_xor(
-                tf.bitwise.bitwise_xor(_high(product), mixed), keys
-            )
+            multiplied = tf.bitwise.bitwise_xor(tf.bitwise.bitwise_xor(_high(product), mixed), keys)
             mixed = _low(product)
             keys = _low(keys + weyl)
         return i + 1, multiplied, mixed, keys
@@ -177,7 +175,7 @@ def register_random_converters() -> bool:
 
 
 def _like(op: Any, inputs: list[Any]) -> Any:
-    """The operation `op` again, on other inputs, with Philox where the device was to choose."""
+    """Make the operation `op` again on other inputs, with Philox where the device was to choose."""
     chosen = tf.get_static_value(inputs[3])
     algorithm = _PHILOX if chosen in (None, _AUTO_SELECT) else int(chosen)
     return getattr(tf.raw_ops, op.type)(

@@ -85,7 +85,7 @@ class Forward:
         self.inference = {"training": False} if takes_training else {}
 
     def scores(self, outputs: Any, losses: Any, y: Any, weight: Any) -> Any:
-        """Sums over a block: loss and count of correct rows, as one tensor (2,)."""
+        """Return sums over a block, loss and count of correct rows, as one tensor (2,)."""
         rows = tf.cast(tf.shape(y)[0], tf.float32)
         own = tf.add_n([tf.constant(0.0), *losses]) * tf.reduce_sum(weight)
         loss = tf.cast(self.loss(y, outputs, sample_weight=weight), tf.float32) * rows + own

@@ -87,7 +87,9 @@ class Replicas:
         """
         run = positive_int("run", run, minimum=0)
         if run >= len(self):
-            raise ValueError(f"`run` must be below {len(self)}, the number of runs. Received: {run}")
+            raise ValueError(
+                f"`run` must be below {len(self)}, the number of runs. Received: {run}"
+            )
         if not self._values:
             raise ValueError("`run` has no weights: they were not kept (keep_weights=False)")
         model, _ = build_seeded(self._build, int(self.runs["seed"].iloc[run]))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bn_companion.data import PARTS
+from bn_companion._sources import PARTS
 
 if TYPE_CHECKING:
     from bn_companion.data import Dataset
@@ -80,7 +80,9 @@ class Store:
         try:
             self._prepare()
         except sqlite3.OperationalError as error:
-            raise ValueError(f"`store` cannot be written ({error}). Received: {str(path)!r}") from error
+            raise ValueError(
+                f"`store` cannot be written ({error}). Received: {str(path)!r}"
+            ) from error
         except sqlite3.DatabaseError as error:
             raise ValueError(
                 f"`store` must be a store that sweep() made, or a new file; it is no SQLite file, "
@@ -133,22 +135,23 @@ class Store:
                 for kind, name, value in connection.execute("SELECT kind, name, value FROM facts")
             }
             for kind, facts in (("setting", settings), ("dataset", datasets), ("build", builds)):
-                closed = kind != "build" and any(stored == kind for stored, _ in known)
+                names = sorted(name for stored, name in known if stored == kind)
                 for name, value in facts.items():
                     before = known.get((kind, name))
-                    if before is None and closed:
-                        have = sorted(n for k, n in known if k == kind)
+                    if before is None and names and kind != "build":
                         raise ValueError(
-                            f"`store` holds runs on another {kind}: {have}. Received: {name!r}. {remedy}"
+                            f"`store` holds runs on another {kind}: {names}. "
+                            f"Received: {name!r}. {remedy}"
                         )
                     if before is not None and before != value:
-                        shown = (
-                            f"{name}={before}. Received: {name}={value}"
-                            if kind == "setting"
-                            else f"another {kind} under the name {name!r}"
+                        shown = f"{before} and {value}" if kind == "setting" else "not the same"
+                        raise ValueError(
+                            f"`store` was made with another {kind} under the name {name!r}: "
+                            f"{shown}. {remedy}"
                         )
-                        raise ValueError(f"`store` was made with {shown}. {remedy}")
-                    connection.execute("INSERT OR IGNORE INTO facts VALUES (?, ?, ?)", (kind, name, value))
+                    connection.execute(
+                        "INSERT OR IGNORE INTO facts VALUES (?, ?, ?)", (kind, name, value)
+                    )
             connection.execute("COMMIT")
 
     def add(self, rows: Iterable[Sequence[Any]]) -> None:

@@ -1,7 +1,5 @@
 """None, before or after, on the same seeds: each arm at its best learning rate, judged fairly."""
 
-import functools
-import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bn_companion.train.arguments import check_dataset, rates, seed_list
+from bn_companion.train.arms import builders_of
 from bn_companion.train.inference import Arm, Judgement, judge
 from bn_companion.train.sweep import SweepInterrupted, sweep
 
@@ -44,6 +43,8 @@ class PlacementStudy:
     pairs : pandas.DataFrame
         Every pair of arms: ``first``, ``second``, ``difference`` (first minus second), its 95%
         interval ``low`` to ``high``, ``p_value``, and ``p_holm``, adjusted for the number of pairs.
+    chance : float
+        Accuracy of guessing, with which a run that diverged is counted.
     """
 
     runs: pd.DataFrame
@@ -52,8 +53,8 @@ class PlacementStudy:
     rival: str
     interval: tuple[float, float]
     pairs: pd.DataFrame
+    chance: float
     _chosen: Mapping[str, float] = field(repr=False)
-    _chance: float = field(repr=False)
 
     def table(self) -> pd.DataFrame:
         """Return one row an arm, the chosen learning rate and what it achieved.
@@ -70,10 +71,10 @@ class PlacementStudy:
         for arm, rate in self._chosen.items():
             of_arm = self.runs[self.runs["placement"] == arm]
             shown = of_arm[of_arm["learning_rate"] == rate]
-            test = shown["test_accuracy"].fillna(self._chance)
+            test = shown["test_accuracy"].fillna(self.chance)
             rows[arm] = {
                 "learning_rate": rate,
-                "val_accuracy": shown["val_accuracy"].fillna(self._chance).mean(),
+                "val_accuracy": shown["val_accuracy"].fillna(self.chance).mean(),
                 "test_accuracy": test.mean(),
                 "test_std": test.std(),
                 "seeds": len(shown),
@@ -187,7 +188,7 @@ def compare_placements(
         raise ValueError(
             f"`seeds` must be at least {_FEWEST_SEEDS}, to tell an arm from luck. Received: {seeds}"
         )
-    arms = _arms(model_or_build, placements)
+    arms = builders_of(model_or_build, placements)
     learning_rates = rates(learning_rates)
     try:
         runs = sweep(
@@ -220,8 +221,8 @@ def compare_placements(
         rival=judgement.rival,
         interval=judgement.interval,
         pairs=judgement.pairs,
+        chance=chance,
         _chosen={name: learning_rates[arm.chosen] for name, arm in scored.items()},
-        _chance=chance,
     )
 
 
@@ -239,53 +240,3 @@ def _arm(
         for name in ("val_accuracy", "test_accuracy")
     )
     return Arm(val, test)
-
-
-def _arms(
-    model_or_build: Any, placements: Iterable[str] | Mapping[str, Any]
-) -> dict[str, Callable[[], Any]]:
-    """The builder of every arm, by name."""
-    if isinstance(placements, str) or not isinstance(placements, Iterable):
-        raise TypeError(f"`placements` must be names of arms. Received: {placements!r}")
-    named = placements if isinstance(placements, Mapping) else dict.fromkeys(map(_text, placements))
-    given = list(placements)
-    if len(named) < len(given):
-        raise ValueError(f"`placements` must not name an arm twice. Received: {given}")
-    if len(named) < 2:
-        raise ValueError(f"`placements` must hold at least two arms. Received: {given}")
-    arms = {}
-    for name, own in named.items():
-        if own is not None and not callable(own):
-            raise TypeError(f"`placements` must map an arm to a builder or None. Received: {own!r}")
-        arms[_text(name)] = own or _placed(model_or_build, _text(name))
-    return arms
-
-
-def _text(placement: object) -> str:
-    """The name of an arm: a string, or the value of a `Placement`."""
-    value = getattr(placement, "value", placement)
-    if not isinstance(value, str):
-        raise TypeError(f"`placements` must be names of arms. Received: {placement!r}")
-    return value
-
-
-def _placed(model_or_build: Any, placement: str) -> Callable[[], Any]:
-    """A builder without arguments for one arm."""
-    if isinstance(model_or_build, keras.Model):
-        from bn_companion.build.surgery import place  # noqa: PLC0415
-
-        return functools.partial(place, model_or_build, placement, copy_weights=False)
-    if not callable(model_or_build):
-        raise TypeError(
-            "`model_or_build` must be a callable that takes placement=, or a keras.Model. "
-            f"Received: {model_or_build!r}"
-        )
-    try:
-        inspect.signature(model_or_build).bind(placement=placement)
-    except TypeError as error:
-        raise TypeError(
-            "`model_or_build` must be a callable that takes placement= and nothing else that is "
-            f"required, for example lambda placement: mlp((64,), 10, placement=placement). "
-            f"Received: {model_or_build!r} ({error})"
-        ) from error
-    return functools.partial(model_or_build, placement=placement)

@@ -1,7 +1,7 @@
 """A grid of builders, data sets, seeds and learning rates to one tidy table; resumable."""
 
+import functools
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
@@ -13,7 +13,8 @@ import pandas as pd
 from bn_companion._progress import progress_bar
 from bn_companion.train.architecture import build_seeded, signature
 from bn_companion.train.arguments import check_build, check_dataset, rates, seed_list
-from bn_companion.train.chunk import Chunk, Outcome, Settings
+from bn_companion.train.chunk import Chunk, Outcome
+from bn_companion.train.compiled import Settings
 from bn_companion.train.engine import chunks_of, settings_for
 from bn_companion.train.parallel import train_chunks
 from bn_companion.train.store import COLUMNS, Key, Store, dataset_fingerprint
@@ -27,7 +28,7 @@ Builds = Mapping[str, Callable[[], Any]] | Iterable[Callable[[], Any]] | Callabl
 Row = tuple[Any, ...]
 
 
-class SweepInterrupted(KeyboardInterrupt):  # noqa: N818 (an interruption is no error)
+class SweepInterrupted(KeyboardInterrupt):
     """Ctrl-C in a sweep; what was finished is in `runs`, and in the store if there is one.
 
     Attributes
@@ -100,11 +101,11 @@ def sweep(
     --------
     >>> from bn_companion import load, mlp, sweep
     >>> runs = sweep(
-    ...     {"small": lambda: mlp((13,), 3, hidden=(4,)), "wide": lambda: mlp((13,), 3, hidden=(8,))},
+    ...     {"one": lambda: mlp((13,), 3, hidden=()), "two": lambda: mlp((13,), 3, hidden=(8,))},
     ...     load("wine"), seeds=2, learning_rates=[0.05], epochs=2, batch_size=16,
     ... )
     >>> runs[["build", "seed", "learning_rate"]].values.tolist()
-    [['small', 0, 0.05], ['small', 1, 0.05], ['wide', 0, 0.05], ['wide', 1, 0.05]]
+    [['one', 0, 0.05], ['one', 1, 0.05], ['two', 0, 0.05], ['two', 1, 0.05]]
     """
     arms, data = _named_builds(builds), _named_datasets(dataset)
     grid = list(product(arms, data, seed_list(seeds), rates(learning_rates)))
@@ -121,7 +122,7 @@ def sweep(
         )
         for name, part in data.items()
     }
-    work, done = _plan(arms, data, grid, settings, store, chunk_size)
+    work, done = _plan(arms, data, grid, settings, store=store, chunk_size=chunk_size)
     rows = dict(done)
     keeper = None if store is None else Store(store)
     with progress_bar(len(grid), what="sweep", unit="run", progress=progress) as bar:
@@ -150,14 +151,16 @@ def _plan(
     data: "Mapping[str, Dataset]",
     grid: list[Key],
     settings: Mapping[str, Settings],
+    *,
     store: str | os.PathLike[str] | None,
     chunk_size: int | None,
 ) -> tuple[list[tuple[str, str, Chunk]], dict[Key, Row]]:
     """Check every builder on every data set, and divide what the store lacks into chunks."""
     seed = grid[0][2]
+    divide = functools.partial(chunks_of, chunk_size=chunk_size, keep_values=False)
     # Every check that needs a model comes before the store is touched.
-    for (arm, build), (name, part) in product(arms.items(), data.items()):
-        chunks_of(build, part, [(seed, 1.0)], settings[name], chunk_size=chunk_size, keep_values=False)
+    for build, (name, part) in product(arms.values(), data.items()):
+        divide(build, part, [(seed, 1.0)], settings[name])
     done: dict[Key, Row] = {}
     if store is not None:
         keeper = Store(store)
@@ -172,9 +175,7 @@ def _plan(
     for (arm, build), (name, part) in product(arms.items(), data.items()):
         runs = [key[2:] for key in grid if key[:2] == (arm, name) and key not in done]
         if runs:
-            chunks = chunks_of(
-                build, part, runs, settings[name], chunk_size=chunk_size, keep_values=False
-            )
+            chunks = divide(build, part, runs, settings[name])
             work += [(arm, name, chunk) for chunk in chunks]
     return work, done
 
@@ -185,7 +186,7 @@ def _facts(settings: Settings) -> dict[str, str]:
         "optimizer": settings.rule.describe(),
         "epochs": str(settings.epochs),
         "batch_size": str(settings.batch_size),
-        "loss": "auto" if loss is None else f"{type(loss).__name__} {json.dumps(loss.get_config())}",
+        "loss": "auto" if loss is None else f"{type(loss).__name__} {loss.get_config()}",
     }
 
 
