@@ -140,6 +140,9 @@ CASES = {
         lambda c: set_count(c, None),
         "never run",
     ),
+    "semicolon": (code("1;", "semicolon"), None, None),
+    "last-result": (code("2", "last-result"), None, None),
+    "underscore": (code("_ + 1", "underscore"), None, None),
     "error": (code(ERROR, "error", "raises-exception"), None, None),
     "error-message": (
         code(ERROR, "error-message", "raises-exception"),
@@ -209,6 +212,9 @@ def run(pytester, *arguments):
 
 def test_each_planted_fault_is_caught_and_named(pytester, planted):
     write(planted, pytester.path / "planted.ipynb")
+    stale = pytester.path / "verification-failures" / "planted" / "cell-99-stored.png"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
     result = run(pytester)
     said = cut_by_cell(result.stdout.str())
     wrong = {
@@ -221,23 +227,16 @@ def test_each_planted_fault_is_caught_and_named(pytester, planted):
     result.assert_outcomes(passed=len(CASES) - failing, failed=failing)
     result.stdout.fnmatch_lines([f"planted.ipynb *{len(CASES)} of {len(CASES)} cells*FAILED"])
 
+    number = list(CASES).index("figure-of-another-run")
+    result.stdout.fnmatch_lines([f"*see verification-failures/planted/cell-{number}-?.png"])
+    pictures = {f"cell-{number}-{kind}.png" for kind in ("difference", "fresh", "stored")}
+    assert {path.name for path in stale.parent.iterdir()} == pictures
+
 
 def cut_by_cell(output):
     """Map the number of each failed cell to what was said about it."""
     sections = re.split(r"^Notebook cell execution failed\nCell (\d+): ", output, flags=re.M)[1:]
     return {int(n): said for n, said in zip(sections[::2], sections[1::2], strict=True)}
-
-
-def test_pictures_of_a_failure_are_written_where_the_message_says(pytester, planted):
-    write(planted, pytester.path / "planted.ipynb")
-    number = list(CASES).index("figure-of-another-run")
-    folder = pytester.mkdir("verification-failures") / "planted"
-    folder.mkdir()
-    (folder / "cell-99-stored.png").touch()
-    result = run(pytester)
-    result.stdout.fnmatch_lines([f"*see verification-failures/planted/cell-{number}-?.png"])
-    kinds = ("difference", "fresh", "stored")
-    assert sorted(p.name for p in folder.iterdir()) == [f"cell-{number}-{k}.png" for k in kinds]
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "2", "--dist", "loadfile"]], ids=["one", "two"])
@@ -262,15 +261,16 @@ def test_a_stopped_run_says_what_was_not_finished(pytester, tmp_path):
     result.stdout.fnmatch_lines(["stopped.ipynb * 1 of 3 cells * 1 FAILED"])
 
 
-@pytest.mark.parametrize("tag", ["nbval-abs=wide", "nbval-abs=-1", "nbval-ignore-ouput"])
-def test_a_bad_declaration_stops_the_run(pytester, tag):
-    write(notebook(code("1", "a", tag)), pytester.path / "wrong.ipynb")
+def test_a_bad_declaration_stops_the_run(pytester):
+    tags = ["nbval-abs=wide", "nbval-abs=-1", "nbval-ignore-ouput"]
+    for number, tag in enumerate(tags):
+        write(notebook(code("1", "a", tag)), pytester.path / f"wrong-{number}.ipynb")
     result = run(pytester)
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*wrong.ipynb, Cell 0: *"])
+    result.assert_outcomes(errors=len(tags))
+    result.stdout.fnmatch_lines([f"*wrong-{n}.ipynb, Cell 0: *" for n in range(len(tags))])
 
 
-def test_a_folder_cell_without_source_passes(pytester):
+def test_a_cell_without_source_passes(pytester):
     write(notebook(code("", "empty")), pytester.path / "empty.ipynb")
     run(pytester).assert_outcomes(passed=1)
 

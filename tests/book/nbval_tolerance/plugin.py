@@ -11,14 +11,18 @@ and run ``pytest --nbval`` as ever.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Generator, Iterator
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytest
 from nbformat.v4 import output_from_msg
+from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 from PIL import Image
 
@@ -78,6 +82,7 @@ class ToleranceFile(IPyNbFile):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.messages: list[dict[str, Any]] = []
+        self.ipython: TemporaryDirectory[str] | None = None
 
     @property
     def failures(self) -> Path:
@@ -104,13 +109,34 @@ class ToleranceFile(IPyNbFile):  # type: ignore[misc]
     def setup(self) -> None:
         """Start the kernel; drop pictures of an earlier run, which would mislead."""
         shutil.rmtree(self.failures, ignore_errors=True)
-        with self._untraced():
+        with self._untraced(), self._own_ipython():
             super().setup()
+        # nbval executes without history, where IPython does not honour a `;` at the end of a cell
+        # and has no `_`: a notebook that is right in Jupyter would fail here.
+        self.kernel.execute_cell_input = partial(_execute_as_jupyter, self.kernel)
 
     def teardown(self) -> None:
         """Stop the kernel."""
         with self._untraced():
             super().teardown()
+        if self.ipython is not None:
+            self.ipython.cleanup()
+
+    @contextlib.contextmanager
+    def _own_ipython(self) -> Iterator[None]:
+        """Start the kernel without the user's history, which cells would join, and start-up files,
+        which could change what cells show.
+        """
+        before = os.environ.get("IPYTHONDIR")
+        self.ipython = TemporaryDirectory(prefix="ipython-", ignore_cleanup_errors=True)
+        os.environ["IPYTHONDIR"] = self.ipython.name
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["IPYTHONDIR"]
+            else:
+                os.environ["IPYTHONDIR"] = before
 
     @contextlib.contextmanager
     def _untraced(self) -> Iterator[None]:
@@ -178,6 +204,13 @@ class ToleranceCell(IPyNbCell):  # type: ignore[misc]
             target = folder / f"{stem}-{name}.png"
             Image.fromarray((_on_white(picture) * 255).round().astype(np.uint8)).save(target)
         return f"\n    see {folder.relative_to(self.config.rootpath)}/{stem}-*.png"
+
+
+def _execute_as_jupyter(kernel: RunningKernel, source: str, allow_stdin: bool = False) -> str:
+    sent: str = kernel.kc.execute(
+        source, store_history=True, allow_stdin=allow_stdin, stop_on_error=False
+    )
+    return sent
 
 
 def _on_white(picture: np.ndarray) -> np.ndarray:
