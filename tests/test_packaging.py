@@ -255,3 +255,12 @@ def test_forbidden_text_is_caught(text: str) -> None:
 def test_a_place_is_caught_and_a_page_is_not() -> None:
     assert PLACE.search("wrote '/ho" + "me/me/book'")
     assert not PLACE.search("book/home/page.html, ~/home/x and https://keras.io/home/x/")
+
+
+def test_every_public_name_is_documented_on_the_api_page() -> None:
+    page = (ROOT / "book" / "api.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\.\. auto\w+:: bn_companion\.([\w.]+)", page, re.MULTILINE))
+    modules = {"data", "plots"}
+    expected = set(bn_companion.__all__) - modules
+    expected |= {f"plots.{name}" for name in bn_companion.plots.__all__}
+    assert documented == expected
