@@ -6,6 +6,7 @@ three parts always exist; scaling uses statistics of the training part alone.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,13 +58,14 @@ class Dataset:
         """Shape of one input, without the batch axis."""
         return tuple(self.x_train.shape[1:])
 
-    def reshaped(self, *shape: int) -> "Dataset":
+    def reshaped(self, *shape: int | Sequence[int]) -> "Dataset":
         """Return the same data with each input reshaped, for example to ``(8, 8, 1)``.
 
         Parameters
         ----------
         *shape : int
-            The new `input_shape`; it must hold as many numbers as the old one.
+            The new `input_shape`, as numbers or as one tuple; it must hold as many values as the
+            old one.
 
         Returns
         -------
@@ -81,7 +83,8 @@ class Dataset:
         >>> load("digits").reshaped(8, 8, 1).input_shape
         (8, 8, 1)
         """
-        target = positive_ints("shape", shape)
+        one = len(shape) == 1 and isinstance(shape[0], Sequence)
+        target = positive_ints("shape", shape[0] if one else shape)
         if np.prod(target) != np.prod(self.input_shape):
             raise ValueError(
                 f"`shape` must hold {np.prod(self.input_shape)} values, as {self.input_shape} "
