@@ -93,33 +93,33 @@ def plant_in_outputs(name: str, stored: NotebookNode, fresh: NotebookNode) -> li
 
 
 def planted_code() -> list[dict[str, str]]:
-    """Return the faults in code, each with its chapter, cell, find, replace and why."""
+    """Return the faults in code, each with its chapter, find, replace and why."""
     faults: list[dict[str, str]] = tomllib.loads(_PLANTED.read_text(encoding="utf-8"))["fault"]
     return faults
 
 
 def plant_in_code(fault: dict[str, str], path: Path) -> Result:
-    """Change the code of one cell and run the chapter until a cell objects.
+    """Change the code of the one cell that holds it and run the chapter until a cell objects.
 
     Raises
     ------
     ValueError
-        If what is to be replaced does not stand exactly once in the cell, or if a cell before it
-        differs already: that would look like the fault being caught.
+        If what is to be replaced does not stand exactly once in the chapter, or if a cell before
+        it differs already: that would look like the fault being caught.
     """
     stored = chapters.read(path)
-    (cell,) = (c for c in stored.cells if c.id == fault["cell"])
-    if cell.source.count(fault["find"]) != 1:
-        raise ValueError(f"{fault['find']!r} must stand once in cell {cell.id} of {path.name}")
     faulty = deepcopy(stored)
-    (edited,) = (c for c in faulty.cells if c.id == fault["cell"])
+    code = [c for c in faulty.cells if c.cell_type == "code"]
+    if sum(c.source.count(fault["find"]) for c in code) != 1:
+        raise ValueError(f"{fault['find']!r} must stand exactly once in {path.name}")
+    edited = next(c for c in code if fault["find"] in c.source)
     edited.source = edited.source.replace(fault["find"], fault["replace"])
     by_id = {c.id: c for c in stored.cells}
-    where = f"{cell.id}: {fault['find']} -> {fault['replace']}"
+    where = f"{edited.id}: {fault['find']} -> {fault['replace']}"
     edited_yet = False
     try:
         for run in run_cells(faulty, path.parent):
-            edited_yet = edited_yet or run.id == cell.id
+            edited_yet = edited_yet or run.id == edited.id
             found = _compare(by_id[run.id], run)
             if found and not edited_yet:
                 raise ValueError(f"{path.stem} does not pass before its code changes: {found[0]}")
@@ -140,7 +140,7 @@ def _edit(fault: dict[str, str], path: Path) -> list[Result]:
 
 
 def _title(fault: dict[str, str]) -> str:
-    return f"{fault['chapter']}, {fault['cell']}"
+    return f"{fault['chapter']}, {fault['find'][:24]}"
 
 
 def score(results: Sequence[Result]) -> str:
