@@ -83,6 +83,13 @@ requirements: $(STAMP) ## Pin what pyproject.toml asks for (UPGRADE=--upgrade: n
 	  --no-annotate --no-header $(UPGRADE) \
 	  --extra book --extra test pyproject.toml -o requirements.txt
 
+bench: $(STAMP) ## Time the engine beside fit and hand-written JAX (BENCH="--only digits")
+	@$(BIN)/python -m pip install --quiet 'jax>=0.4.30'
+	@$(BIN)/python -m benchmarks.speed $(BENCH)
+	@$(BIN)/python -m benchmarks.question_study
+	@$(BIN)/python -m benchmarks.growth
+	@$(BIN)/python -m benchmarks.honesty
+
 clean: ## Remove the built book and the caches; the environment stays
 	@rm -rf _build build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find bn_companion tests book benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

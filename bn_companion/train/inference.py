@@ -16,7 +16,7 @@ from scipy import stats
 __all__ = ["Arm", "Judgement", "judge", "paired_interval"]
 
 Array = npt.NDArray[np.float64]
-_RESAMPLES = 999
+_RESAMPLES = 499
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import stats
 
 import bn_companion as bn
@@ -170,7 +171,9 @@ def test_a_convolution_takes_the_loop_and_follows_fit():
             epochs=2,
             batch_size=16,
         )
-        assert largest_difference(replicas.model(run), model) < 1e-4  # convolutions sum in any order
+        assert (
+            largest_difference(replicas.model(run), model) < 1e-4
+        )  # convolutions sum in any order
 
 
 def test_final_accuracies_are_those_of_fit(wine):
@@ -185,7 +188,7 @@ def test_final_accuracies_are_those_of_fit(wine):
     model.optimizer.build(model.trainable_variables)
     fresh = [np.asarray(variable) for variable in model.optimizer.variables]
     theirs = []
-    for seed in range(100, 120):
+    for seed in range(100, 110):
         _, (trainable, others) = build_seeded(small, seed)
         for variable, value in zip(variables(model), [*trainable, *others], strict=True):
             variable.assign(value)
@@ -220,11 +223,11 @@ def test_results_do_not_depend_on_the_chunks(tiny):
 
 
 def test_equal_calls_give_equal_results_and_touch_nothing(tiny):
-    before = (random.getstate()[1], np.random.get_state()[1].tolist())  # noqa: NPY002
+    before = (random.getstate()[1], np.random.get_state()[1].tolist())
     copies = [array.copy() for array in (tiny.x_train, tiny.y_train)]
     first, second = (train(small, tiny) for _ in range(2))
     np.testing.assert_array_equal(first.train_loss, second.train_loss)
-    assert before == (random.getstate()[1], np.random.get_state()[1].tolist())  # noqa: NPY002
+    assert before == (random.getstate()[1], np.random.get_state()[1].tolist())
     for array, copy in zip((tiny.x_train, tiny.y_train), copies, strict=True):
         np.testing.assert_array_equal(array, copy)
 
@@ -290,13 +293,13 @@ def test_names_and_numbers_are_taken_as_they_come(tiny):
 
 
 def test_a_layer_that_does_not_vectorise_is_looped_and_says_so(tiny):
-    class Largest(keras.layers.Layer):  # Keras's argmax reinterprets bits: no vectorised form
+    class Signs(keras.layers.Layer):  # reinterprets bits, for which there is no vectorised form
         def call(self, x):
-            return x * keras.ops.one_hot(keras.ops.argmax(x, axis=-1), 4)
+            return x * tf.cast(tf.bitcast(x, tf.int32) > 0, tf.float32)
 
     def build():
         inputs = keras.Input((13,))
-        return keras.Model(inputs, keras.layers.Dense(3)(Largest()(keras.layers.Dense(4)(inputs))))
+        return keras.Model(inputs, keras.layers.Dense(3)(Signs()(keras.layers.Dense(4)(inputs))))
 
     replicas = train(build, tiny, seeds=1, learning_rates=0.01, epochs=1)
     assert replicas.path == "loop"
@@ -412,7 +415,9 @@ def test_models_that_cannot_be_trained_so_are_refused(build, match):
 
 def test_a_builder_of_changing_architecture_is_refused():
     widths = itertools.cycle([5, 5, 6])  # once for the check, then once a seed
-    refused("same architecture for every seed", build=lambda: bn.mlp((13,), 3, hidden=(next(widths),)))
+    refused(
+        "same architecture for every seed", build=lambda: bn.mlp((13,), 3, hidden=(next(widths),))
+    )
 
 
 def test_only_runs_that_exist_and_were_kept_come_back(tiny):

@@ -1,0 +1,1 @@
+"""Speed and honesty of the engine, measured."""
