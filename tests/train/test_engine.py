@@ -51,7 +51,7 @@ def train(build, data, **changes):
 OPTIMIZERS = {
     "sgd": lambda rate: keras.optimizers.SGD(rate, momentum=0.9),
     "nesterov": lambda rate: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
-    "adam": lambda rate: keras.optimizers.Adam(rate),
+    "adam": keras.optimizers.Adam,
 }
 CASES = list(itertools.product(OPTIMIZERS, ("none", "before", "after"), ("relu", "tanh")))
 
@@ -204,7 +204,7 @@ def test_final_accuracies_are_those_of_fit(wine):
 
 
 def test_initial_weights_are_those_of_the_seed(tiny):
-    model, (trainable, others) = build_seeded(lambda: network(dropout=0.5), 11)
+    _, (trainable, others) = build_seeded(lambda: network(dropout=0.5), 11)
     keras.utils.set_random_seed(11)
     again = network(dropout=0.5)
     for ours, theirs in zip([*trainable, *others], variables(again), strict=True):

@@ -111,7 +111,7 @@ def test_runs_that_diverge_count_as_guessing():
 
 
 def test_arms_may_be_further_variants_and_placements(tmp_path):
-    arms = {bn.Placement.BEFORE: None, "softmax": lambda: softmax_network()}
+    arms = {bn.Placement.BEFORE: None, "softmax": softmax_network}
     study = compare(placements=arms, learning_rates=0.1, seeds=2, store=tmp_path / "s.sqlite")
     assert list(study.table().index) == ["before", "softmax"]
     again = compare(placements=arms, learning_rates=0.1, seeds=2, store=tmp_path / "s.sqlite")
