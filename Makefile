@@ -14,8 +14,8 @@ PAGE  := _build/html/index.html
 export TF_CPP_MIN_LOG_LEVEL := 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env book serve lab test browser notebooks mutants spread steady lint format \
-  requirements clean
+.PHONY: help env book serve lab test browser notebooks mutants spread steady lint format bench \
+  requirements bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile

@@ -8,12 +8,12 @@ of two columns means more than either.
 """
 
 import argparse
-import itertools
 import math
 import os
 import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -84,12 +84,12 @@ def by_hand_epoch(case: Case, replicas: int) -> Epoch:
 
 
 def products_epoch(case: Case, replicas: int) -> Epoch | None:
-    """Return the matrix products of an epoch alone, three a layer: no program can be faster."""
+    """Return the matrix products of an epoch alone, three a layer: nothing can be faster."""
     if case.conv:
         return None
     sizes = [case.dataset.input_shape[-1], *case.hidden, case.dataset.num_classes]
     steps = math.ceil(len(case.dataset.x_train) / case.batch_size)
-    pairs = list(itertools.pairwise(sizes))
+    pairs = list(pairwise(sizes))
     inputs = [tf.random.normal([replicas, case.batch_size, a]) for a, _ in pairs]
     kernels = [tf.random.normal([replicas, a, b]) for a, b in pairs]
 
