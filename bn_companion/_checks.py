@@ -1,10 +1,10 @@
 """Checks of arguments that several rooms share; each raises before any work starts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Set
 from numbers import Integral, Real
 
-__all__ = ["positive_int", "positive_ints", "probability", "real"]
+__all__ = ["fraction", "positive_int", "positive_ints", "probability", "real", "seed_of"]
 
 
 def positive_int(name: str, value: object, *, minimum: int = 1) -> int:
@@ -18,11 +18,17 @@ def positive_int(name: str, value: object, *, minimum: int = 1) -> int:
 
 def positive_ints(name: str, values: object, *, allow_empty: bool = False) -> tuple[int, ...]:
     """Return `values` as a tuple of positive integers, or raise naming the argument."""
-    if isinstance(values, str) or not isinstance(values, Sequence):
-        raise TypeError(f"`{name}` must be a tuple of positive integers. Received: {values!r}")
-    if not values and not allow_empty:
+    expected = f"`{name}` must be a sequence of positive integers. Received: {values!r}"
+    if isinstance(values, str | bytes | Mapping | Set) or not isinstance(values, Iterable):
+        raise TypeError(expected)
+    items = tuple(values)
+    if not items and not allow_empty:
         raise ValueError(f"`{name}` must not be empty. Received: {values!r}")
-    return tuple(positive_int(name, value) for value in values)
+    if any(isinstance(item, bool) or not isinstance(item, Integral) for item in items):
+        raise TypeError(expected)
+    if any(item < 1 for item in items):
+        raise ValueError(expected)
+    return tuple(int(item) for item in items)
 
 
 def real(name: str, value: object) -> float:
@@ -40,3 +46,19 @@ def probability(name: str, value: object) -> float:
     if not 0.0 <= number < 1.0:
         raise ValueError(f"`{name}` must lie in [0, 1). Received: {value!r}")
     return number
+
+
+def fraction(name: str, value: object) -> float:
+    """Return `value` as a ``float`` in (0, 1), or raise naming the argument."""
+    number = real(name, value)
+    if not 0.0 < number < 1.0:
+        raise ValueError(f"`{name}` must lie in (0, 1). Received: {value!r}")
+    return number
+
+
+def seed_of(value: object, *, name: str = "seed") -> int:
+    """Return `value` as a seed that Keras and scikit-learn take, or raise naming the argument."""
+    seed = positive_int(name, value, minimum=0)
+    if seed >= 2**32:
+        raise ValueError(f"`{name}` must be below 2**32. Received: {value!r}")
+    return seed

@@ -62,13 +62,12 @@ def _keras(name: str) -> Callable[[int], Parts]:
         try:
             train, test = getattr(keras.datasets, name).load_data()
         except Exception as error:  # keras re-raises every network fault as a bare Exception
-            files = {"cifar10": "cifar-10-batches-py.tar.gz (from the CIFAR-10 page)"}
-            wanted = files.get(name, f"{name}.npz")
-            folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
+            home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+            folder = home / "datasets" / _CACHE[name][0]
             raise DataUnavailableError(
-                f"{name!r} is not in the cache and could not be downloaded. Connect to the "
-                f"network once, or place {wanted} in {folder}, or give the path of your own "
-                f".npz. The download said: {one_line(error)}"
+                f"{name!r} could not be had from the cache or the network. Connect to the network "
+                f"once, or place {_CACHE[name][1]} in {folder}, or give the path of your own .npz. "
+                f"Keras said: {one_line(error)}"
             ) from error
         return {"train": _with_channel(*train), "test": _with_channel(*test)}
 
@@ -84,6 +83,16 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
+#: Folder below Keras's cache of data sets, and the files that Keras looks for there.
+_CACHE = {
+    "mnist": ("", "mnist.npz"),
+    "fashion_mnist": (
+        "fashion-mnist",
+        "train-labels-idx1-ubyte.gz, train-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz and "
+        "t10k-images-idx3-ubyte.gz",
+    ),
+    "cifar10": ("", "cifar-10-python.tar.gz, renamed cifar-10-batches-py-target_archive,"),
+}
 NAMED: Mapping[str, tuple[str, Callable[[int], Parts]]] = {
     "digits": ("unit", _sklearn("load_digits")),
     "breast_cancer": ("standardize", _sklearn("load_breast_cancer")),

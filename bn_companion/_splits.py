@@ -104,6 +104,9 @@ def complete_parts(parts: Parts, source: str, *, seed: int, val: float, test: fl
 def scale_parts(parts: Parts, scale: str | None) -> dict[str, Array]:
     """Return the inputs of each part as float32, scaled by what the training part holds."""
     train = parts["train"][0]
+    if len({x.dtype == np.uint8 for x, _ in parts.values()}) > 1:
+        found = {f"x_{part}": str(x.dtype) for part, (x, _) in parts.items()}
+        raise ValueError(f"Inputs must be uint8 in all parts or in none. Received: {found}")
     images = train.dtype == np.uint8 and train.ndim >= 3
     if scale is None:
         scale = "unit" if images else "none"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bn_companion._checks import positive_int, positive_ints, probability
+from bn_companion._checks import fraction, positive_ints, seed_of
 from bn_companion._sources import NAMED, PARTS, Array, DataUnavailableError, read_npz
 from bn_companion._splits import check_parts, complete_parts, count_classes, scale_parts
 
@@ -130,8 +130,8 @@ def load(
     seed : int, default 0
         Fixes the splits (stratified by class), and the numbers of ``"synthetic"``.
     val_fraction, test_fraction : float, default 0.2
-        Share of the examples for a part that the source does not bring; both in (0, 1). The test
-        part is cut from all examples, the validation part from all that come with ``train``.
+        Share of a part that the source does not bring, in (0, 1): of the examples that come as
+        ``train``.
     scale : {"standardize", "unit", "none"}, optional
         ``"standardize"``: each input has mean 0 and standard deviation 1 over the training part
         (constant inputs become 0). ``"unit"``: values are divided by the largest magnitude in
@@ -173,16 +173,15 @@ def load(
     """
     if not isinstance(source, str | os.PathLike):
         raise TypeError(f"`source` must be a name or a path. Received: {source!r}")
-    seed = positive_int("seed", seed, minimum=0)
-    for name, fraction in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
-        if probability(name, fraction) == 0.0:
-            raise ValueError(f"`{name}` must lie in (0, 1). Received: {fraction!r}")
-    if scale is not None and scale not in SCALES:
+    seed = seed_of(seed)
+    val_fraction = fraction("val_fraction", val_fraction)
+    test_fraction = fraction("test_fraction", test_fraction)
+    if not (scale is None or (isinstance(scale, str) and scale in SCALES)):
         raise ValueError(f"`scale` must be one of {SCALES} or None. Received: {scale!r}")
 
     text = os.fspath(source)
-    if text.endswith(".npz"):
-        name, parts, default_scale = Path(text).stem, read_npz(Path(text)), None
+    if text.lower().endswith(".npz"):
+        name, parts, default_scale = Path(text).stem, read_npz(Path(text).expanduser()), None
     else:
         name = _canonical(text)
         default_scale, make = NAMED[name]

@@ -133,7 +133,7 @@ def plot_layer_order(models: "Mapping[str, keras.Model]") -> "Figure":
     Raises
     ------
     ValueError
-        If there is no model, or a layer has more than one input.
+        If there is no model, one is not built, or its layers do not form a chain.
 
     Examples
     --------
@@ -146,8 +146,8 @@ def plot_layer_order(models: "Mapping[str, keras.Model]") -> "Figure":
     """
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    if not models:
-        raise ValueError("`models` must hold at least one model. Received: an empty mapping")
+    if not isinstance(models, Mapping) or not models:
+        raise ValueError(f"`models` must map titles to at least one model. Received: {models!r}")
     columns = {title: [_box(layer) for layer in _chain(model)] for title, model in models.items()}
     tallest = max(map(len, columns.values()))
     figure, axes = plt.subplots(
@@ -374,14 +374,19 @@ def plot_study(study: "PlacementStudy") -> "Figure":
 def _chain(model: Any) -> list[Any]:
     import keras  # noqa: PLC0415
 
-    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    for layer in layers:
-        if isinstance(layer.input, list):
-            raise ValueError(
-                "`models` must hold models whose layers form a chain. "
-                f"Received: {model.name!r}, where {layer.name!r} has {len(layer.input)} inputs"
-            )
-    return layers
+    if not isinstance(model, keras.Model) or not model.built:
+        raise ValueError(f"`models` must hold built Keras models. Received: {model!r}")
+    graph = getattr(model, "_functional", None) or model
+    levels = getattr(graph, "_nodes_by_depth", {})
+    nodes = [node for depth in sorted(levels, reverse=True) for node in levels[depth]]
+    branching = len(nodes) > len(levels) or any(len(node.input_tensors) > 1 for node in nodes)
+    if not nodes or branching or len(graph.outputs) > 1:
+        raise ValueError(
+            "`models` must hold models whose layers form a chain. "
+            f"Received: {model.name!r}, which branches or is no graph of layers"
+        )
+    layers = [node.operation for node in nodes]
+    return [layer for layer in layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
 def _box(layer: Any) -> tuple[str, tuple[str, str]]:
@@ -390,11 +395,16 @@ def _box(layer: Any) -> tuple[str, tuple[str, str]]:
         (pair for role, pair in _ROLE_COLORS.items() if kind.startswith(role)), ("#FFFFFF", "black")
     )
     text = {"BatchNormalization": "BatchNorm"}.get(kind, kind)
+    function = getattr(layer, "activation", None)
+    name = str(getattr(function, "__name__", function))
     if kind == "Activation":
-        text = layer.activation.__name__
-    elif kind == "Dropout":
+        return name, colors
+    if kind == "Dropout":
         text = f"Dropout {layer.rate:g}"
-    elif hasattr(layer, "use_bias"):
-        size = getattr(layer, "units", None) or layer.filters
-        text = f"{kind} {size}" + ("" if layer.use_bias else ", no bias")
+    if size := getattr(layer, "units", None) or getattr(layer, "filters", None):
+        text = f"{kind} {size}"
+    if not getattr(layer, "use_bias", True):
+        text += ", no bias"
+    if function is not None and name != "linear":
+        text += f", {name}"  # fused: a batch normalization behind it stands after the activation
     return text, colors

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 
 from bn_companion import plots
-from bn_companion._checks import positive_int
+from bn_companion._checks import seed_of
 from bn_companion._progress import QUIET_VARIABLE
 
 __all__ = ["reproducible"]
@@ -61,7 +61,7 @@ def reproducible(seed: int = 0) -> None:
     >>> bool(np.random.rand() == first)
     True
     """
-    seed = positive_int("seed", seed, minimum=0)
+    seed = seed_of(seed)
     late = "tensorflow" in sys.modules and any(name not in os.environ for name in _ENVIRONMENT)
     if late:
         warnings.warn(

@@ -49,6 +49,22 @@ def test_layer_order_names_convolutions_and_other_layers():
     assert texts(plots.plot_layer_order({"c": model}).axes[0]) == ["Conv2D 4", "Flatten"]
 
 
+def test_layer_order_shows_a_fused_activation_and_a_layer_used_twice():
+    """A normalization behind a fused activation must not look like one before it."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, activation="tanh")])
+    model.add(keras.layers.BatchNormalization())
+    assert texts(plots.plot_layer_order({"m": model}).axes[0]) == ["Dense 4, tanh", "BatchNorm"]
+    shared, inputs = keras.layers.BatchNormalization(), keras.Input((4,))
+    twice = keras.Model(inputs, shared(keras.layers.Dense(4)(shared(inputs))))
+    assert texts(plots.plot_layer_order({"m": twice}).axes[0]) == [
+        "BatchNorm",
+        "Dense 4",
+        "BatchNorm",
+    ]
+    depthwise = keras.Sequential([keras.Input((8, 8, 2)), keras.layers.DepthwiseConv2D(3)])
+    assert texts(plots.plot_layer_order({"m": depthwise}).axes[0]) == ["DepthwiseConv2D"]
+
+
 def test_history_draws_every_seed_thin_and_the_mean_thick():
     ax = plots.plot_history(frame())
     thick = [line for line in ax.lines if line.get_linewidth() > 1]
@@ -100,7 +116,13 @@ def test_missing_columns_are_named():
 
 
 def test_layer_order_needs_chains():
-    with pytest.raises(ValueError, match="at least one model"):
-        plots.plot_layer_order({})
-    with pytest.raises(ValueError, match="form a chain. Received: 'resnet', where"):
-        plots.plot_layer_order({"r": bn.resnet((8, 8, 3), 2)})
+    for nothing in ({}, bn.mlp((4,), 2)):
+        with pytest.raises(ValueError, match="must map titles to at least one model"):
+            plots.plot_layer_order(nothing)
+    inputs = keras.Input((4,))
+    two_heads = keras.Model(inputs, [keras.layers.Dense(2)(inputs), keras.layers.Dense(3)(inputs)])
+    for model in (bn.resnet((8, 8, 3), 2), two_heads):
+        with pytest.raises(ValueError, match="form a chain. Received: .*, which branches"):
+            plots.plot_layer_order({"m": model})
+    with pytest.raises(ValueError, match="must hold built Keras models"):
+        plots.plot_layer_order({"m": keras.Sequential([keras.layers.Dense(2)])})

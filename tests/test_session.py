@@ -92,13 +92,18 @@ def test_bars_show_unless_they_are_turned_off(monkeypatch):
 # --- rejection ---
 
 
-@pytest.mark.parametrize(("seed", "error"), [(-1, ValueError), (1.5, TypeError), ("a", TypeError)])
+@pytest.mark.parametrize(
+    ("seed", "error"), [(-1, ValueError), (2**32, ValueError), ("a", TypeError)]
+)
 def test_the_seed_must_be_a_non_negative_integer(seed, error):
     with pytest.raises(error, match="`seed` must be"):
         bn.reproducible(seed)
 
 
 def test_a_late_call_is_warned_about(monkeypatch):
-    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    import tensorflow  # noqa: F401 (so that the call comes too late, whatever ran before)
+
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")  # restored, whatever the call sets
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
     with pytest.warns(UserWarning, match="TensorFlow is imported already"):
         bn.reproducible()

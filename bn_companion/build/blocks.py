@@ -1,6 +1,7 @@
 """One linear map, its normalization and its activation, in the order that a placement asks for."""
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import keras
@@ -37,6 +38,9 @@ def dense_block(
     ``before`` Dense without bias, BatchNormalization, activation, dropout
     ``after``  Dense, activation, BatchNormalization, dropout
     ========== ==========================================================
+
+    In a stack of blocks the dropout of one stands in front of the batch normalization of the next,
+    which its noise reaches.
 
     The bias is left out exactly where batch normalization follows the linear map directly: there
     :math:`\mathrm{BN}(Wu + b) = \mathrm{BN}(Wu)`, and beta takes its part.
@@ -154,7 +158,8 @@ def conv_block(
     padding : {"same", "valid"}, default "same"
         As in `keras.layers.Conv2D`.
     data_format : {"channels_last", "channels_first"}, default "channels_last"
-        Which axis holds the channels.
+        Which axis holds the channels. On a CPU, TensorFlow runs convolutions with channels last
+        only.
     dropout, kernel_initializer, momentum, epsilon, name
         As in `dense_block`; the convolution is named ``name_conv``.
 
@@ -184,14 +189,14 @@ def conv_block(
     >>> [layer.name for layer in keras.Model(inputs, outputs).layers[1:]]
     ['c_conv', 'c_activation', 'c_bn']
     """
-    _check_tensor(x, ranks=(3, 4, 5))
+    _one_of("data_format", data_format, ("channels_last", "channels_first"))
+    first = data_format == "channels_first"
+    _check_tensor(x, ranks=(3, 4, 5), axis=1 if first else -1)
     filters = positive_int("filters", filters)
     positions = len(x.shape) - 2
     window = _window("kernel_size", kernel_size, positions)
     steps = _window("strides", strides, positions)
     _one_of("padding", padding, ("same", "valid"))
-    _one_of("data_format", data_format, ("channels_last", "channels_first"))
-    first = data_format == "channels_first"
     sizes = x.shape[2:] if first else x.shape[1:-1]
     if padding == "valid" and any(
         size is not None and size < width for size, width in zip(sizes, window, strict=True)
@@ -283,7 +288,13 @@ def activation_layer(activation: Activation, *, name: str | None = None) -> kera
         config = activation.get_config() | {"name": name}
         if name is None:
             del config["name"]
-        layer = type(activation).from_config(config)
+        try:
+            layer = type(activation).from_config(config)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "`activation` must be a layer that can be copied by from_config, or a function. "
+                f"Received: {activation!r} ({' '.join(str(error).split())[:120]})"
+            ) from error
         return None if getattr(layer, "activation", None) is keras.activations.linear else layer
     try:
         function = keras.activations.get(activation)
@@ -297,7 +308,7 @@ def activation_layer(activation: Activation, *, name: str | None = None) -> kera
     return keras.layers.Activation(activation, name=name)
 
 
-def _check_tensor(x: object, *, ranks: tuple[int, ...] | None) -> None:
+def _check_tensor(x: object, *, ranks: tuple[int, ...] | None, axis: int = -1) -> None:
     if not isinstance(x, keras.KerasTensor):
         raise TypeError(
             "`x` must be a Keras tensor, for example keras.Input((14,)). "
@@ -313,15 +324,23 @@ def _check_tensor(x: object, *, ranks: tuple[int, ...] | None) -> None:
         raise ValueError(
             f"`x` must have a batch axis and a feature axis. Received: shape {tuple(x.shape)}"
         )
+    if x.shape[axis] is None:
+        raise ValueError(
+            f"`x` must have a known number of {'features' if ranks is None else 'channels'}. "
+            f"Received: shape {tuple(x.shape)}"
+        )
 
 
-def _window(name: str, value: int | tuple[int, ...], positions: int) -> tuple[int, ...]:
-    if isinstance(value, int):
+def _window(name: str, value: object, positions: int) -> tuple[int, ...]:
+    if isinstance(value, Integral):
         return (positive_int(name, value),) * positions
-    sizes = positive_ints(name, value)
+    try:
+        sizes = positive_ints(name, value)
+    except TypeError:  # of no use here: it does not know that a single integer will do
+        sizes = ()
     if len(sizes) != positions:
         raise ValueError(
-            f"`{name}` must be one integer or {positions}, one for each position axis of `x`. "
+            f"`{name}` must be one integer or {positions} integers, one a position axis of `x`. "
             f"Received: {value!r}"
         )
     return sizes

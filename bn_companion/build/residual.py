@@ -99,7 +99,8 @@ def resnet(
     order : ResidualOrder or str, default "original"
         Order of the layers in a block.
     blocks : sequence of int, default (1, 1, 1)
-        Blocks in each stage; ``(3, 3, 3)`` with 16 filters is the ResNet-20 of He et al.
+        Blocks in each stage; ``(3, 3, 3)`` with 16 filters has the depth and widths of
+        the ResNet-20 of He et al., with projections as shortcuts where shapes change.
     filters : int, default 16
         Feature maps of the first stage.
     activation : str, callable or keras.Layer, default "relu"
@@ -137,6 +138,8 @@ def resnet(
         raise ValueError(f"`input_shape` must be (height, width, channels). Received: {shape}")
     num_classes = positive_int("num_classes", num_classes, minimum=2)
     width = positive_int("filters", filters)
+    if not isinstance(zero_gamma, bool):
+        raise TypeError(f"`zero_gamma` must be a bool. Received: {zero_gamma!r}")
     if zero_gamma and order.branch[-1] != "bn":
         raise ValueError(
             "`zero_gamma` must be False for an order whose branch does not end in batch "

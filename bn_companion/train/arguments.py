@@ -1,5 +1,6 @@
 """What the room accepts: seeds, learning rates, data and builders, checked before any work."""
 
+import inspect
 import math
 import os
 from collections.abc import Callable, Iterable
@@ -128,6 +129,15 @@ def check_build(build: object, name: str = "build") -> Callable[[], keras.Model]
             f"`{name}` must be a callable without arguments that returns a new model, for example "
             f"lambda: mlp((64,), 10). Received: {build!r}"
         )
+    try:
+        inspect.signature(build).bind()
+    except TypeError as error:
+        raise TypeError(
+            f"`{name}` must be a callable without required arguments, for example "
+            f"lambda: mlp((64,), 10). Received: {build!r} ({error})"
+        ) from error
+    except ValueError:  # no signature to be had, as of some builtins
+        return build
     return build
 
 

@@ -2,13 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import pandas as pd
 
-from bn_companion._checks import positive_int, probability, real
+from bn_companion._checks import positive_int, probability, real, seed_of
 from bn_companion._progress import progress_bar
+from bn_companion.train.arguments import (
+    check_batch_size,
+    check_build,
+    check_dataset,
+    check_model,
+)
 from bn_companion.train.loss import accuracy_for, loss_for
 
 if TYPE_CHECKING:
@@ -50,7 +56,7 @@ class Run:
 
 def train_once(
     build: Callable[[], keras.Model],
-    dataset: "Dataset",
+    dataset: "Dataset | str",
     *,
     seed: int = 0,
     epochs: int = 20,
@@ -67,14 +73,15 @@ def train_once(
     build : callable
         Takes no argument and returns a new `keras.Model`; it is called after
         ``keras.utils.set_random_seed(seed)``, so that equal seeds give equal initial weights.
-    dataset : Dataset
-        Trained on its training part, followed on its validation part.
+    dataset : Dataset or str
+        Or a name for `load`. Trained on its training part, followed on its validation part.
     seed : int, default 0
         Seed of the initial weights, the order of the examples and the dropout.
     epochs : int, default 20
         Passes over the training part.
     batch_size : int, default 32
-        Examples a step; the last step of an epoch takes what is left.
+        Examples a step; the last step of an epoch takes what is left. (Of a single example, batch
+        normalization makes its beta: choose a size that leaves none alone.)
     learning_rate : float, default 0.1
         Positive.
     momentum : float, default 0.9
@@ -113,26 +120,20 @@ def train_once(
     >>> len(run.history)
     2
     """
-    if isinstance(build, keras.Model) or not callable(build):
-        raise TypeError(
-            "`build` must be a callable without arguments that returns a new model, for example "
-            f"lambda: mlp((64,), 10). Received: {build!r}"
-        )
-    seed = positive_int("seed", seed, minimum=0)
+    check_build(build)
+    data = check_dataset(dataset)
+    seed = seed_of(seed)
     epochs = positive_int("epochs", epochs)
-    batch_size = positive_int("batch_size", batch_size)
-    if batch_size > len(dataset.x_train):
-        raise ValueError(
-            f"`batch_size` must not exceed the {len(dataset.x_train)} training examples. "
-            f"Received: {batch_size}"
-        )
+    batch_size = check_batch_size(batch_size, data)
+    if not isinstance(nesterov, bool):
+        raise TypeError(f"`nesterov` must be a bool. Received: {nesterov!r}")
     if real("learning_rate", learning_rate) <= 0:
         raise ValueError(f"`learning_rate` must be positive. Received: {learning_rate!r}")
     momentum = probability("momentum", momentum)
 
     keras.utils.set_random_seed(seed)
     model = build()
-    _check_model(model, dataset)
+    check_model(model, data)
     model.compile(
         optimizer=keras.optimizers.SGD(learning_rate, momentum=momentum, nesterov=nesterov),
         loss=loss_for(model),
@@ -141,39 +142,16 @@ def train_once(
     bar = progress_bar(epochs, what=f"{model.name}, seed {seed}", unit="epoch", progress=progress)
     with bar:
         fitted = model.fit(
-            dataset.x_train,
-            dataset.y_train,
+            data.x_train,
+            data.y_train,
             batch_size=batch_size,
             epochs=epochs,
-            validation_data=(dataset.x_val, dataset.y_val),
+            validation_data=(data.x_val, data.y_val),
             callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: bar.update())],
             verbose=0,
         )
-    result = model.evaluate(dataset.x_test, dataset.y_test, verbose=0, return_dict=True)
+    result = model.evaluate(data.x_test, data.y_test, verbose=0, return_dict=True)
     history = pd.DataFrame(fitted.history).rename(columns=_COLUMNS)[list(_COLUMNS.values())]
     history.insert(0, "seed", seed)
     history.insert(1, "epoch", range(1, epochs + 1))
     return Run(model, history, float(result["loss"]), float(result["accuracy"]), seed)
-
-
-def _check_model(model: Any, dataset: "Dataset") -> None:
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"`build` must return a keras.Model. Received: {type(model).__name__}")
-    shape = getattr(model, "input_shape", None)
-    if isinstance(shape, tuple) and not _fits(shape[1:], dataset.input_shape):
-        raise ValueError(
-            f"`build` must return a model for inputs of shape {dataset.input_shape}, those of "
-            f"{dataset.name!r}. Received: {shape[1:]}"
-        )
-    units = model.output_shape[-1]
-    if units < dataset.num_classes and not (units == 1 and dataset.num_classes == 2):
-        raise ValueError(
-            f"`build` must return a model with {dataset.num_classes} outputs, the classes of "
-            f"{dataset.name!r}. Received: {units}"
-        )
-
-
-def _fits(wanted: tuple[int | None, ...], given: tuple[int, ...]) -> bool:
-    return len(wanted) == len(given) and all(
-        size in (None, actual) for size, actual in zip(wanted, given, strict=True)
-    )

@@ -136,12 +136,13 @@ def test_options_reach_the_layers():
 def test_before_a_shift_of_the_pre_activation_changes_nothing_in_training(shift, seed):
     """BN(Wu + b) = BN(Wu): what makes the bias redundant, and only in that placement."""
     x = np.random.default_rng(seed).normal(size=(32, 5)).astype("float32")
-    inputs = keras.Input((5,))
+    without_bias, inputs = dense("before"), keras.Input((5,))
     z = keras.layers.Dense(7, name="d")(inputs)
-    before = chain(keras.layers.Activation("tanh")(keras.layers.BatchNormalization()(z)), inputs)
-    first = before(x, training=True).numpy()
-    before.get_layer("d").bias.assign(np.full(7, shift))
-    np.testing.assert_allclose(before(x, training=True), first, atol=2e-3)
+    with_bias = chain(keras.layers.Activation("tanh")(keras.layers.BatchNormalization()(z)), inputs)
+    with_bias.get_layer("d").kernel.assign(without_bias.get_layer("h_dense").kernel)
+    with_bias.get_layer("d").bias.assign(np.full(7, shift))
+    expected = with_bias(x, training=True)
+    np.testing.assert_allclose(without_bias(x, training=True), expected, atol=2e-3)
 
 
 def test_after_a_shift_of_the_pre_activation_does_change_the_output():
@@ -195,7 +196,15 @@ def test_blocks_take_symbolic_tensors_only(x):
         bn.dense_block(x, 4, activation="relu")
 
 
+def test_an_activation_that_cannot_be_copied_is_named():
+    with pytest.raises(ValueError, match="`activation` must be a layer that can be copied") as c:
+        bn.dense_block(keras.Input((5,)), 4, activation=keras.layers.Lambda(lambda x: 2 * x))
+    assert "\n" not in str(c.value)
+
+
 def test_dense_block_needs_a_feature_axis():
+    with pytest.raises(ValueError, match="known number of features"):
+        bn.dense_block(keras.Input((None,)), 4, activation="relu")
     with pytest.raises(ValueError, match="feature axis.*Received: shape"):
         bn.dense_block(keras.Input(()), 4, activation="relu")
 
@@ -205,6 +214,8 @@ def test_dense_block_needs_a_feature_axis():
     [
         ((8,), {}, r"`x` must have rank 3, 4 or 5.*Received: shape \(None, 8\)"),
         ((8, 8, 1), {"kernel_size": (3,)}, r"`kernel_size` must be one integer or 2.*\(3,\)"),
+        ((8, 8, 1), {"kernel_size": 3.0}, "`kernel_size` must be one integer or 2.*: 3.0"),
+        ((8, 8, None), {}, "`x` must have a known number of channels"),
         ((8, 8, 1), {"kernel_size": 0}, "`kernel_size` must be at least 1. Received: 0"),
         ((8, 8, 1), {"strides": (1, 1, 1)}, "`strides` must be one integer or 2"),
         ((8, 8, 1), {"padding": "full"}, "`padding` must be one of .*Received: 'full'"),

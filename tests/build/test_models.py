@@ -172,6 +172,12 @@ def test_placements_of_one_mlp_differ_by_batch_norm_and_bias_alone(
         assert model.output_shape == (None, classes)
 
 
+def test_numbers_may_come_from_numpy():
+    model = bn.mlp(np.array([6]), np.int64(3), hidden=np.array([4, 5]))
+    assert model.count_params() == bn.mlp((6,), 3, hidden=(4, 5)).count_params()
+    assert bn.convnet([8, 8, 1], 3, filters=np.array([2, 3]), kernel_size=np.int64(3)).built
+
+
 @pytest.mark.parametrize("placement", PLACEMENTS)
 @pytest.mark.parametrize(
     "build",
@@ -199,11 +205,19 @@ def test_equal_seeds_give_equal_weights(build, placement):
         (lambda: bn.mlp((4,), 0), ValueError, "`num_classes` must be at least 2. Received: 0"),
         (lambda: bn.mlp((4,), 1), ValueError, "`num_classes` must be at least 2. Received: 1"),
         (lambda: bn.mlp((4,), "two"), TypeError, "`num_classes` must be an integer"),
-        (lambda: bn.mlp(4, 2), TypeError, "`input_shape` must be a tuple.*Received: 4"),
+        (lambda: bn.mlp(4, 2), TypeError, "`input_shape` must be a sequence.*Received: 4"),
         (lambda: bn.mlp((), 2), ValueError, "`input_shape` must not be empty"),
-        (lambda: bn.mlp((None, 3), 2), TypeError, "`input_shape` must be an integer.*None"),
-        (lambda: bn.mlp((4,), 2, hidden=(3, 0)), ValueError, "`hidden` must be at least 1"),
-        (lambda: bn.mlp((4,), 2, hidden="64"), TypeError, "`hidden` must be a tuple"),
+        (
+            lambda: bn.mlp((None, 3), 2),
+            TypeError,
+            r"`input_shape` must be a sequence of positive.*\(None, 3\)",
+        ),
+        (
+            lambda: bn.mlp((4,), 2, hidden=(3, 0)),
+            ValueError,
+            r"`hidden` must be a sequence of positive.*\(3, 0\)",
+        ),
+        (lambda: bn.mlp((4,), 2, hidden="64"), TypeError, "`hidden` must be a sequence"),
         (lambda: bn.mlp((4,), 2, placement="both"), ValueError, "`placement` must be one of"),
         (lambda: bn.mlp((4,), 2, activation="swoosh"), ValueError, "`activation` must be"),
         (lambda: bn.question_mlp(input_dim=0), ValueError, "`input_dim` must be at least 1"),
@@ -222,7 +236,16 @@ def test_equal_seeds_give_equal_weights(build, placement):
         (lambda: bn.convnet((8, 8, 1), 10, filters=()), ValueError, "`filters` must not be empty"),
         (lambda: bn.resnet((32, 32), 10), ValueError, r"`input_shape` must be \(height"),
         (lambda: bn.resnet((32, 32, 3), 10, order="sideways"), ValueError, "`order` must be one"),
-        (lambda: bn.resnet((32, 32, 3), 10, blocks=(0,)), ValueError, "`blocks` must be at least"),
+        (
+            lambda: bn.resnet((32, 32, 3), 10, blocks=(0,)),
+            ValueError,
+            "`blocks` must be a sequence of pos",
+        ),
+        (
+            lambda: bn.resnet((32, 32, 3), 10, zero_gamma="yes"),
+            TypeError,
+            "`zero_gamma` must be a bool. Received: 'yes'",
+        ),
         (
             lambda: bn.resnet((32, 32, 3), 10, order="pre_activation", zero_gamma=True),
             ValueError,

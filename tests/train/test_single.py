@@ -54,6 +54,13 @@ def test_the_history_is_tidy(wine):
     assert np.isfinite(history.to_numpy()).all()
 
 
+def test_a_data_set_may_be_named(wine):
+    named, given = (bn.train_once(small, data, epochs=1) for data in ("wine", wine))
+    assert named.test_loss == given.test_loss
+    with pytest.raises(TypeError, match="`dataset` must be a Dataset.*Received: NoneType"):
+        bn.train_once(small, None)
+
+
 def test_a_softmax_and_logits_take_their_own_loss(wine):
     def question():
         return bn.question_mlp(input_dim=13, num_classes=3)
@@ -104,9 +111,12 @@ def test_a_bar_is_shown_on_request_and_never_when_quiet(wine, capsys, monkeypatc
         (
             {"build": lambda: bn.mlp((14,), 3)},
             ValueError,
-            r"inputs of shape \(13,\).*'wine'. Received: \(14,\)",
+            r"inputs of shape \(13,\).*'wine'. Received: .*14",
         ),
-        ({"build": lambda: bn.mlp((13,), 2)}, ValueError, "3 outputs.*'wine'. Received: 2"),
+        ({"build": lambda: bn.mlp((13,), 2)}, ValueError, "output of 3 units.*'wine'. Received"),
+        ({"build": bn.mlp}, TypeError, "`build` must be a callable without required arguments"),
+        ({"build": keras.Sequential}, ValueError, "`build` must return a built model"),
+        ({"nesterov": "yes"}, TypeError, "`nesterov` must be a bool. Received: 'yes'"),
         ({"seed": -1}, ValueError, "`seed` must be at least 0"),
         ({"epochs": 0}, ValueError, "`epochs` must be at least 1. Received: 0"),
         ({"batch_size": 0}, ValueError, "`batch_size` must be at least 1"),
