@@ -36,14 +36,9 @@ def initial(case: Case, key: Any) -> tuple[list[Any], list[Any]]:
     return parameters, moving
 
 
-<<<<<<< HEAD
 def loss(case: Case, parameters: Any, moving: Any, batch: Any, key: Any) -> Any:
     """Return the mean cross-entropy of a mini-batch, and the new moving statistics."""
     x, y = batch
-=======
-def loss(case: Case, parameters: Any, moving: Any, x: Any, y: Any, *, key: Any) -> Any:
-    """Mean cross-entropy of a mini-batch, and the new moving statistics."""
->>>>>>> main
     activation = {"relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}[case.activation]
     updated = []
     for index, ((kernel, gamma, beta), (mean_before, variance_before)) in enumerate(
@@ -87,11 +82,7 @@ def epoch_of(case: Case, replicas: int) -> Callable[[Any], Any]:
     def one(state: Any, rows: Any, key: Any, rate: Any) -> Any:
         parameters, velocity, moving = state
         (value, moving), gradient = jax.value_and_grad(
-<<<<<<< HEAD
             lambda p: loss(case, p, moving, (x[rows], y[rows]), key), has_aux=True
-=======
-            lambda p: loss(case, p, moving, x[rows], y[rows], key=key), has_aux=True
->>>>>>> main
         )(parameters)
         velocity = jax.tree.map(lambda v, g: MOMENTUM * v - rate * g, velocity, gradient)
         return (jax.tree.map(jnp.add, parameters, velocity), velocity, moving), value
