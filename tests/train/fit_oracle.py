@@ -7,7 +7,7 @@ from bn_companion.train.architecture import build_seeded
 from bn_companion.train.chunk import batch_order
 
 
-def fit(build, dataset, *, seed, optimizer, epochs, batch_size, loss=None):
+def fit(build, dataset, *, seed, optimizer, epochs, batch_size, loss=None, validate=False):
     """Return the fitted model and the history of each epoch."""
     model, _ = build_seeded(build, seed)
     loss = loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -23,7 +23,7 @@ def fit(build, dataset, *, seed, optimizer, epochs, batch_size, loss=None):
             batch_size=batch_size,
             epochs=1,
             shuffle=False,
-            validation_data=(dataset.x_val, dataset.y_val),
+            validation_data=(dataset.x_val, dataset.y_val) if validate else None,
             verbose=0,
         )
         history.append({name: values[0] for name, values in fitted.history.items()})
