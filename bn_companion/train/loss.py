@@ -29,14 +29,9 @@ def loss_for(model: Any) -> keras.losses.Loss:
     Returns
     -------
     keras.losses.Loss
-        ========================  =========================================================
-        output                    loss
-        ========================  =========================================================
-        logits, several units     ``SparseCategoricalCrossentropy(from_logits=True)``
-        softmax                   ``SparseCategoricalCrossentropy(from_logits=False)``
-        one logit                 ``BinaryCrossentropy(from_logits=True)``
-        one sigmoid               ``BinaryCrossentropy(from_logits=False)``
-        ========================  =========================================================
+        `SparseCategoricalCrossentropy` for several units, `BinaryCrossentropy` for one; with
+        ``from_logits=True`` where the model ends in logits, False where it ends in a softmax or a
+        sigmoid.
 
     Raises
     ------
