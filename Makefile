@@ -14,7 +14,7 @@ PAGE  := _build/html/index.html
 export TF_CPP_MIN_LOG_LEVEL := 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env book serve lab test browser notebooks mutants spread steady lint format bench \
+.PHONY: help env book serve lab test browser notebooks mutants spread steady lint format \
   requirements bench clean
 
 help: ## List the targets

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from bn_companion.train.optimizers import Rule
-from bn_companion.train.program import Forward, Values, values_of
+from bn_companion.train.program import Forward, Values, graph_of, values_of
 
 __all__ = ["SingleProgram"]
 
@@ -40,8 +40,8 @@ class SingleProgram(Forward):
         self._optimizer = rule.make(self._rate.read_value)
         self._optimizer.build(model.trainable_variables)
         self._fresh = [np.asarray(variable) for variable in self._optimizer.variables]
-        self._train = tf.function(self._train_epoch, autograph=False)
-        self._score = tf.function(self._evaluate, autograph=False)
+        self._train = graph_of(self._train_epoch)
+        self._score = graph_of(self._evaluate)
 
     def start(self, values: Sequence[Values], rates: Sequence[float]) -> None:
         """See `Program.start`."""

@@ -30,7 +30,6 @@ _SCRAMBLE_KEY = np.array([0x3EC8F720, 0x02461E29], np.uint64)
 _PHILOX, _AUTO_SELECT = 1, 3
 
 
-@tf.function(autograph=False)  # type: ignore[untyped-decorator]
 def philox(counter: list[Any], key: list[Any]) -> list[Any]:
     """Return the four 32-bit words that Philox 4x32-10 gives for `counter` and `key`.
 

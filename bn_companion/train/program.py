@@ -5,9 +5,10 @@ last batch of an epoch smaller where the data do not divide, moving statistics a
 advanced by every step. `stacked` trains many replicas at once, `single` one model at a time.
 """
 
+import functools
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ import tensorflow as tf
 
 from bn_companion.train.loss import correct_for
 
-__all__ = ["Forward", "Program", "Values", "padded_blocks", "values_of"]
+__all__ = ["Forward", "Program", "Values", "graph_of", "padded_blocks", "values_of"]
 
 Array = npt.NDArray[Any]
 #: The numbers of one model: trainable variables, then all others, seed generators included.
@@ -47,6 +48,16 @@ class Program(Protocol):
 
     def finish(self) -> list[Values]:
         """Return the trained numbers of every replica."""
+
+
+def graph_of(function: Callable[..., Any], *, jit_compile: bool = False) -> Any:
+    """Return `function` as a TensorFlow graph of its own.
+
+    TensorFlow counts how often a piece of code is traced and warns when that seems too often. Every
+    architecture traces the same methods once, which is as it should be: behind a `partial` each
+    has its own count.
+    """
+    return tf.function(functools.partial(function), jit_compile=jit_compile, autograph=False)
 
 
 def values_of(model: Any) -> Values:

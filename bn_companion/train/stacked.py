@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from bn_companion.train.optimizers import Rule
-from bn_companion.train.program import Forward, Values
+from bn_companion.train.program import Forward, Values, graph_of
 
 __all__ = ["StackedProgram"]
 
@@ -51,10 +51,10 @@ class StackedProgram(Forward):
         ]
         # XLA compiles the loop that does nearly all of the work. What happens once an epoch runs
         # as a plain graph: it would gain less than its compilation costs.
-        self._full = tf.function(self._train_full, jit_compile=True, autograph=False)
-        self._rest = tf.function(self._train_rest, autograph=False)
-        self._end = tf.function(self._settle, autograph=False)
-        self._score = tf.function(self._evaluate, autograph=False)
+        self._full = graph_of(self._train_full, jit_compile=True)
+        self._rest = graph_of(self._train_rest)
+        self._end = graph_of(self._settle)
+        self._score = graph_of(self._evaluate)
 
     def _stack(self, variable: Any) -> Any:
         shape = (self.replicas, *variable.shape)

@@ -302,11 +302,17 @@ def test_a_layer_that_does_not_vectorise_is_looped_and_says_so(tiny):
         inputs = keras.Input((13,))
         return keras.Model(inputs, keras.layers.Dense(3)(Signs()(keras.layers.Dense(4)(inputs))))
 
-    replicas = train(build, tiny, seeds=1, learning_rates=0.01, epochs=1)
+    replicas = train(build, tiny, learning_rates=0.01, epochs=1)
     assert replicas.path == "loop"
     assert "no vectorised form" in replicas.reason
     with pytest.raises(ValueError, match="'vectorized' is impossible"):
-        train(build, tiny, seeds=1, learning_rates=0.01, epochs=1, path="vectorized")
+        train(build, tiny, learning_rates=0.01, epochs=1, path="vectorized")
+
+
+def test_many_architectures_draw_no_warning_about_tracing(tiny, caplog):
+    for units in range(1, 8):
+        train(lambda units=units: bn.mlp((13,), 3, hidden=(units,)), tiny, epochs=1, path="loop")
+    assert "retracing" not in caplog.text
 
 
 # --- rejection: before any work starts ---
