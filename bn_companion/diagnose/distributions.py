@@ -1,0 +1,128 @@
+"""How far a distribution is from another one: from a normal one, and from itself a while ago."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+__all__ = ["distribution_shift", "normality_distance"]
+
+Array = npt.NDArray[np.float64]
+
+
+def normality_distance(values: Any) -> Array:
+    r"""Return how far each channel is from the normal distribution of its mean and deviation.
+
+    The Kolmogorov distance between the empirical distribution function :math:`F_n` of the
+    standardized values and that of the standard normal, :math:`\sup_z |F_n(z) - \Phi(z)|`: 0 for a
+    normal distribution, at most 1. It does not change when a channel is shifted or scaled.
+
+    Parameters
+    ----------
+    values : array_like of shape (n, channels) or (n,)
+        At least two values a channel, all finite.
+
+    Returns
+    -------
+    ndarray of shape (channels,) or ()
+        NaN for a channel that is constant.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two values, more than two axes, or values that are not finite.
+
+    Notes
+    -----
+    Mean and deviation are those of the values themselves, so the distance cannot be read as a
+    Kolmogorov-Smirnov test [1]_; a sample of n normal values has a distance of about
+    ``0.6 / sqrt(n)``.
+
+    References
+    ----------
+    .. [1] H. W. Lilliefors, "On the Kolmogorov-Smirnov test for normality with mean and variance
+       unknown", JASA 62, 1967.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bn_companion import normality_distance
+    >>> z = np.random.default_rng(0).normal(size=(2000, 1))
+    >>> normality_distance(np.hstack([z, np.maximum(z, 0)])).round(2)
+    array([0.01, 0.27])
+    """
+    array = _finite("values", values)
+    standard = (array - array.mean(axis=0)) / _deviation(array)
+    distance = stats.ks_1samp(standard, stats.norm.cdf, axis=0).statistic
+    return np.asarray(distance)
+
+
+def distribution_shift(before: Any, after: Any) -> Array:
+    r"""Return how far each channel's distribution has moved, in its own standard deviations.
+
+    The Wasserstein-1 distance between the two empirical distributions, divided by the standard
+    deviation of `before`: the mean distance that values would have to be moved to turn one
+    distribution into the other. Moving all values by one standard deviation gives 1; so does
+    doubling the deviation of a normal distribution, times :math:`\sqrt{2/\pi}`.
+
+    Parameters
+    ----------
+    before, after : array_like of shape (n, channels) or (n,)
+        The same channels, from the same inputs at two times. The numbers of values may differ.
+
+    Returns
+    -------
+    ndarray of shape (channels,) or ()
+        NaN for a channel that was constant before.
+
+    Raises
+    ------
+    ValueError
+        Other channels in `after`, or as for `normality_distance`.
+
+    References
+    ----------
+    .. [1] S. Ioffe and C. Szegedy, "Batch normalization", ICML 2015, section 2, where internal
+       covariate shift is "the change in the distribution of network activations due to the change
+       in network parameters during training".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bn_companion import distribution_shift
+    >>> z = np.random.default_rng(0).normal(size=(1000, 2))
+    >>> distribution_shift(z, z + z.std(axis=0) * [0, 1]).round(6)
+    array([0., 1.])
+    """
+    first, second = _finite("before", before), _finite("after", after)
+    if first.shape[1:] != second.shape[1:]:
+        raise ValueError(
+            f"`after` must have the channels of `before`, {first.shape[1:]}. "
+            f"Received: {second.shape[1:]}"
+        )
+    columns = zip(_columns(first), _columns(second), strict=True)
+    moved = np.array([stats.wasserstein_distance(a, b) for a, b in columns])
+    return np.asarray(moved.reshape(first.shape[1:]) / _deviation(first))
+
+
+def _deviation(values: Array) -> Array:
+    """Return the deviation of each channel; NaN where it is rounding, and the channel constant."""
+    std = values.std(axis=0)
+    return np.where(std > 1e-12 * np.abs(values).max(axis=0), std, np.nan)
+
+
+def _columns(values: Array) -> Array:
+    return values.reshape(len(values), -1).T
+
+
+def _finite(name: str, values: Any) -> Array:
+    array = np.asarray(values, np.float64)
+    if array.ndim not in (1, 2) or len(array) < 2:
+        raise ValueError(
+            f"`{name}` must have shape (n, channels) or (n,), with n at least 2. "
+            f"Received: shape {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"`{name}` must be finite. Received: NaN or inf")
+    return array
