@@ -4,7 +4,15 @@ import math
 from collections.abc import Iterable, Mapping, Set
 from numbers import Integral, Real
 
-__all__ = ["fraction", "positive_int", "positive_ints", "probability", "real", "seed_of"]
+__all__ = [
+    "fraction",
+    "nonnegative",
+    "positive_int",
+    "positive_ints",
+    "probability",
+    "real",
+    "seed_of",
+]
 
 
 def positive_int(name: str, value: object, *, minimum: int = 1) -> int:
@@ -38,6 +46,14 @@ def real(name: str, value: object) -> float:
     if not math.isfinite(value):
         raise ValueError(f"`{name}` must be finite. Received: {value!r}")
     return float(value)
+
+
+def nonnegative(name: str, value: object) -> float:
+    """Return `value` as a finite ``float`` of at least zero, or raise naming the argument."""
+    number = real(name, value)
+    if number < 0.0:
+        raise ValueError(f"`{name}` must not be negative. Received: {value!r}")
+    return number
 
 
 def probability(name: str, value: object) -> float:

@@ -1,16 +1,13 @@
 """One call that makes a notebook quiet and repeatable, the first line of every chapter."""
 
-import contextlib
 import os
-import re
 import sys
-import tempfile
 import warnings
-from collections.abc import Iterator
 
 from bn_companion import plots
 from bn_companion._checks import seed_of
 from bn_companion._progress import QUIET_VARIABLE
+from bn_companion._startup import without_startup_lines
 
 __all__ = ["reproducible"]
 
@@ -21,8 +18,6 @@ _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
     QUIET_VARIABLE: "1",
 }
-# What TensorFlow prints at import before its own log level applies; nothing else is hidden.
-_STARTUP_LINE = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog")
 
 
 def reproducible(seed: int = 0) -> None:
@@ -71,28 +66,10 @@ def reproducible(seed: int = 0) -> None:
         )
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    with _without_startup_lines():
+    with without_startup_lines():
         import keras  # noqa: PLC0415
         import tensorflow as tf  # noqa: PLC0415
 
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     plots.use_style()
-
-
-@contextlib.contextmanager
-def _without_startup_lines() -> Iterator[None]:
-    """Drop the start-up lines from file descriptor 2, where C++ writes; pass on all the rest."""
-    sys.stderr.flush()
-    original = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(original, 2)
-            os.close(original)
-            caught.seek(0)
-            for line in caught:
-                if not _STARTUP_LINE.match(line):
-                    os.write(2, line)

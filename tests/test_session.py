@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import bn_companion as bn
-from bn_companion import session
 from bn_companion._progress import progress_bar
+from bn_companion._startup import without_startup_lines
 
 VARIABLES = ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS", "CUDA_VISIBLE_DEVICES")
 
@@ -41,6 +41,17 @@ def test_a_fresh_process_starts_without_a_word_and_repeats_itself():
     assert first.stdout.startswith("0 ")
 
 
+def test_worker_processes_start_without_a_word_too():
+    done = fresh(
+        "import bn_companion as bn; bn.reproducible()\n"
+        "build = lambda: bn.mlp((13,), 3, hidden=())\n"
+        "settings = dict(seeds=2, learning_rates=0.1, epochs=1, batch_size=50, chunk_size=1)\n"
+        "print(bn.train_replicas(build, 'wine', n_jobs=2, **settings))"
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith("Replicas(2 runs")
+
+
 def test_a_variable_that_is_set_keeps_its_value():
     done = fresh(
         "import os, bn_companion as bn; bn.reproducible(); "
@@ -51,7 +62,7 @@ def test_a_variable_that_is_set_keeps_its_value():
 
 
 def test_only_the_start_up_lines_are_hidden(capfd):
-    with session._without_startup_lines():
+    with without_startup_lines():
         os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are\n")
         os.write(2, b"I0000 00:00:1.2  1 cudart_stub.cc:31] Could not find cuda drivers\n")
         os.write(2, b"E0000 something real\n")
@@ -60,7 +71,7 @@ def test_only_the_start_up_lines_are_hidden(capfd):
 
 def test_an_error_during_the_import_is_passed_on(capfd):
     def crash():
-        with session._without_startup_lines():
+        with without_startup_lines():
             os.write(2, b"libcrash: cannot load\n")
             raise ImportError
 

@@ -1,12 +1,14 @@
 """The arms of a comparison: from what a user names to one builder each."""
 
 import functools
-import importlib
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
+
+from bn_companion.build.surgery import PlacementWarning, place
 
 __all__ = ["builders_of"]
 
@@ -48,14 +50,8 @@ def _text(placement: object) -> str:
 def _placed(model_or_build: Any, placement: str) -> Callable[[], Any]:
     """Return a builder without arguments for one arm."""
     if isinstance(model_or_build, keras.Model):
-        try:
-            surgery = importlib.import_module("bn_companion.build.surgery")
-        except ModuleNotFoundError:
-            raise TypeError(
-                "`model_or_build` must be a callable that takes placement=, until this package "
-                f"has place(). Received: the model {model_or_build.name!r}"
-            ) from None
-        return functools.partial(surgery.place, model_or_build, placement, copy_weights=False)
+        place(model_or_build, placement, copy_weights=False)  # refuses, or warns, once an arm
+        return functools.partial(_place_silently, model_or_build, placement)
     if not callable(model_or_build):
         raise TypeError(
             "`model_or_build` must be a callable that takes placement=, or a keras.Model. "
@@ -70,3 +66,9 @@ def _placed(model_or_build: Any, placement: str) -> Callable[[], Any]:
             f"Received: {model_or_build!r} ({error})"
         ) from error
     return functools.partial(model_or_build, placement=placement)
+
+
+def _place_silently(model: keras.Model, placement: str) -> keras.Model:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PlacementWarning)
+        return place(model, placement, copy_weights=False)

@@ -40,6 +40,7 @@ class Chunk:
     settings: Settings
     width: int
     keep_values: bool = True
+    snapshots: frozenset[int] = frozenset()
     threads: int | None = None
     home: int = field(default_factory=os.getpid)
 
@@ -55,6 +56,7 @@ class Outcome:
     test_accuracy: Array
     diverged: Array
     weights: list[Values]
+    snapshots: list[dict[int, Values]]
     epoch_seconds: list[float]
     path: str = ""
     reason: str = ""
@@ -147,6 +149,7 @@ def _train(
     history = np.full((3, len(padded), epochs), np.nan, np.float32)
     diverged = np.zeros(len(padded), np.int64)
     seconds = []
+    snapshots: list[dict[int, Values]] = [{} for _ in runs]
     for epoch in range(epochs):
         orders = {seed: batch_order(seed, epoch, examples, size) for seed in starts}
         full = np.stack([orders[seed][0] for seed, _ in padded], axis=1)
@@ -159,9 +162,15 @@ def _train(
         diverged[alive & ~(finite & np.isfinite(val_loss))] = epoch + 1
         alive = diverged == 0
         history[:, alive, epoch] = np.stack([loss, val_loss, val_accuracy])[:, alive]
-        if not alive.any():
+        last = epoch + 1 == epochs or not alive.any()
+        # Once all have diverged nothing will change any more.
+        now = {e for e in chunk.snapshots if e == epoch + 1 or (last and e > epoch)}
+        if now:
+            for kept, values in zip(snapshots, program.values()[:wanted], strict=True):
+                kept.update(dict.fromkeys(now, values))
+        if last:
             break
-    values = program.finish()
+    trained = program.finish()
     test_loss, test_accuracy = program.evaluate(*test)
     gone = diverged > 0
     test_loss, test_accuracy = (np.where(gone, np.nan, a) for a in (test_loss, test_accuracy))
@@ -172,7 +181,8 @@ def _train(
         test_loss=test_loss[:wanted],
         test_accuracy=test_accuracy[:wanted],
         diverged=diverged[:wanted],
-        weights=values[:wanted] if chunk.keep_values else [],
+        weights=trained[:wanted] if chunk.keep_values else [],
+        snapshots=snapshots,
         epoch_seconds=seconds,
     )
 
@@ -184,6 +194,7 @@ def _joined(outcomes: list[Outcome]) -> Outcome:
     return Outcome(
         **arrays,
         weights=[weights for outcome in outcomes for weights in outcome.weights],
+        snapshots=[kept for outcome in outcomes for kept in outcome.snapshots],
         epoch_seconds=[second for outcome in outcomes for second in outcome.epoch_seconds],
     )
 

@@ -109,7 +109,11 @@ class SingleProgram(Forward):
         loss, accuracy = self._score(x, y, weight).numpy()
         return loss[np.newaxis], accuracy[np.newaxis]
 
+    def values(self) -> list[Values]:
+        """See `Program.values`."""
+        return [values_of(self.model)]
+
     def finish(self) -> list[Values]:
         """See `Program.finish`."""
         self._optimizer.finalize_variable_values(self.model.trainable_variables)
-        return [values_of(self.model)]
+        return self.values()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import joblib
 
 from bn_companion.train.chunk import Chunk, Outcome, train_chunk
+from bn_companion.train.worker import train_numbered
 
 if TYPE_CHECKING:
     from bn_companion.data import Dataset
@@ -57,13 +58,9 @@ def train_chunks(work: Sequence[Work], *, n_jobs: int | None) -> Iterator[tuple[
     threads = max(1, (os.cpu_count() or 1) // jobs)
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
     yield from parallel(
-        joblib.delayed(_numbered)(number, dataclasses.replace(chunk, threads=threads), dataset)
+        joblib.delayed(train_numbered)(number, dataclasses.replace(chunk, threads=threads), dataset)
         for number, (chunk, dataset) in list(enumerate(work))[first:]
     )
-
-
-def _numbered(number: int, chunk: Chunk, dataset: "Dataset") -> tuple[int, Outcome]:
-    return number, train_chunk(chunk, dataset)
 
 
 def _size(chunk: Chunk, dataset: "Dataset") -> int:

@@ -46,8 +46,11 @@ class Program(Protocol):
     def evaluate(self, x: Any, y: Any, weight: Any) -> tuple[Array, Array]:
         """Return loss and accuracy (replica,) on `padded_blocks` of data."""
 
+    def values(self) -> list[Values]:
+        """Return the present numbers of every replica."""
+
     def finish(self) -> list[Values]:
-        """Return the trained numbers of every replica."""
+        """Let the optimizer have its last word; return the trained numbers of every replica."""
 
 
 def graph_of(function: Callable[..., Any], *, jit_compile: bool = False) -> Any:

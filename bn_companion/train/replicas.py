@@ -56,6 +56,7 @@ class Replicas:
     seconds: float
     _build: Callable[[], Any] = field(repr=False)
     _values: list[Values] = field(repr=False)
+    _snapshots: list[dict[int, Values]] = field(repr=False)
 
     def __len__(self) -> int:
         """Return the number of runs."""
@@ -66,13 +67,16 @@ class Replicas:
         diverged = int(self.runs["diverged"].notna().sum())
         return f"Replicas({runs} runs of {epochs} epochs, {diverged} diverged, {self.path})"
 
-    def model(self, run: int) -> keras.Model:
+    def model(self, run: int, *, epoch: int | None = None) -> keras.Model:
         """Return run number `run` as an ordinary model.
 
         Parameters
         ----------
         run : int
             Row in `runs`.
+        epoch : int, optional
+            As the run was after this epoch, one of the `snapshots` that were asked for, or 0: as
+            it was built. By default, as it was after the last one.
 
         Returns
         -------
@@ -90,14 +94,30 @@ class Replicas:
             raise ValueError(
                 f"`run` must be below {len(self)}, the number of runs. Received: {run}"
             )
-        if not self._values:
-            raise ValueError("`run` has no weights: they were not kept (keep_weights=False)")
-        model, _ = build_seeded(self._build, int(self.runs["seed"].iloc[run]))
-        trainable, others = self._values[run]
+        values = self._kept(run, epoch)
+        model, fresh = build_seeded(self._build, int(self.runs["seed"].iloc[run]))
+        trainable, others = values or fresh
         variables = [*model.trainable_variables, *model.non_trainable_variables]
         for variable, value in zip(variables, [*trainable, *others], strict=True):
             variable.assign(value)
         return model
+
+    def _kept(self, run: int, epoch: int | None) -> Values | None:
+        """Return the numbers of a run after an epoch; None for those that it was built with."""
+        if epoch is None:
+            if not self._values:
+                raise ValueError("`run` has no weights: they were not kept (keep_weights=False)")
+            return self._values[run]
+        epoch = positive_int("epoch", epoch, minimum=0)
+        if epoch == 0:
+            return None
+        kept = self._snapshots[run]
+        if epoch not in kept:
+            raise ValueError(
+                f"`epoch` must be 0 or one of the snapshots that were asked for, {sorted(kept)}. "
+                f"Received: {epoch}"
+            )
+        return kept[epoch]
 
     def history(self) -> pd.DataFrame:
         """Return the curves as a tidy table, one row a run and epoch.

@@ -190,6 +190,10 @@ class StackedProgram(Forward):
         """See `Program.finish`."""
         for optimizer, variable in zip(self._optimizers, self._trainable, strict=True):
             optimizer.finalize_variable_values([variable])
+        return self.values()
+
+    def values(self) -> list[Values]:
+        """See `Program.values`."""
         trainable, others = (
             [np.asarray(variable) for variable in variables]
             for variables in (self._trainable, self._others)

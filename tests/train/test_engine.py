@@ -287,6 +287,28 @@ def test_a_run_comes_back_as_an_ordinary_model(tiny):
     assert history.loc[history["run"] == 2, "val_loss"].tolist() == replicas.val_loss[2].tolist()
 
 
+@pytest.mark.parametrize("path", ["vectorized", "loop"])
+def test_a_snapshot_is_the_run_as_it_was_then(tiny, path):
+    replicas = train(small, tiny, epochs=3, snapshots=[1, 3], path=path)
+    shorter = train(small, tiny, epochs=1, path=path)
+    # Equal to the last digit: the same steps, in the same program.
+    assert largest_difference(replicas.model(2, epoch=1), shorter.model(2)) == 0
+    assert largest_difference(replicas.model(2, epoch=3), replicas.model(2)) == 0
+    assert largest_difference(replicas.model(2, epoch=1), replicas.model(2)) > 1e-3
+    seed = int(replicas.runs["seed"][2])
+    _, (trainable, _) = build_seeded(small, seed)
+    for ours, initial in zip(
+        replicas.model(2, epoch=0).trainable_variables, trainable, strict=True
+    ):
+        np.testing.assert_array_equal(np.asarray(ours), initial)
+
+
+def test_snapshots_of_runs_that_all_diverged_are_what_they_kept(tiny):
+    replicas = train(small, tiny, seeds=1, learning_rates=1e38, epochs=9, snapshots=[2, 9])
+    assert largest_difference(replicas.model(0, epoch=9), replicas.model(0)) == 0
+    assert largest_difference(replicas.model(0, epoch=2), replicas.model(0)) == 0
+
+
 def test_names_and_numbers_are_taken_as_they_come(tiny):
     one = train(small, "wine", seeds=np.arange(1), learning_rates=np.float32(0.5), epochs=1)
     assert one.train_loss.shape == (1, 1)
@@ -347,6 +369,9 @@ def refused(match, build=small, data=None, error=ValueError, **changes):
         ({"chunk_size": 0}, ValueError, "`chunk_size` must be at least 1"),
         ({"path": "fast"}, ValueError, "`path` must be 'auto'"),
         ({"loss": "mse"}, TypeError, "`loss` must be a keras.losses.Loss"),
+        ({"snapshots": [0]}, ValueError, "`snapshots` must be a sequence of positive integers"),
+        ({"snapshots": [1, 3]}, ValueError, r"`snapshots` must be epochs from 1 to 2.*\[1, 3\]"),
+        ({"snapshots": 1}, TypeError, "`snapshots` must be a sequence"),
         ({"momentum": 1.5}, ValueError, "`momentum` must lie in"),
         ({"optimizer": "sdg"}, ValueError, "`optimizer` must be a name that Keras knows"),
         ({"data": "wyne"}, ValueError, "`source` must be"),
@@ -433,6 +458,8 @@ def test_only_runs_that_exist_and_were_kept_come_back(tiny):
         replicas.model(1)
     with pytest.raises(ValueError, match="keep_weights=False"):
         replicas.model(0)
+    with pytest.raises(ValueError, match=r"`epoch` must be 0 or one of the snapshots.*Received: 1"):
+        replicas.model(0, epoch=1)
     with pytest.raises(ValueError, match="`path` must not be 'vectorized'"):
         train(
             lambda: bn.convnet((8, 8, 1), 10),

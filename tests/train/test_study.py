@@ -1,5 +1,7 @@
 """compare_placements: the same seeds for every arm, and a verdict that the seeds can carry."""
 
+import warnings
+
 import keras
 import numpy as np
 import pandas as pd
@@ -7,6 +9,8 @@ import pytest
 from scipy import stats
 
 import bn_companion as bn
+from bn_companion.train.architecture import build_seeded
+from bn_companion.train.arms import builders_of
 from bn_companion.train.inference import Arm, judge, paired_interval
 
 RATES = [0.02, 0.1]
@@ -118,6 +122,44 @@ def test_arms_may_be_further_variants_and_placements(tmp_path):
     pd.testing.assert_frame_equal(again.runs, study.runs)
 
 
+def test_a_model_of_ones_own_is_compared_as_it_is_and_left_as_it_was():
+    hidden = keras.layers.Dense(5, "relu", kernel_initializer=keras.initializers.HeNormal(seed=1))
+    stack = [hidden, keras.layers.Dropout(0.1, seed=2), keras.layers.Dense(3)]
+    model = keras.Sequential([keras.Input((13,)), *stack])
+    weights = model.get_weights()
+    study = compare(model)
+    assert list(study.table().index) == ["none", "before", "after"]
+    runs = study.runs[study.runs["learning_rate"] == RATES[0]]
+    assert runs.groupby("placement")["test_loss"].nunique().tolist() == [3, 3, 3]
+    for first, second in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_seeds_of_a_model_pair_its_arms():
+    """One seed gives every arm the same initial weights, and every seed others."""
+    model = keras.Sequential(
+        [keras.Input((13,)), keras.layers.Dense(5, "relu"), keras.layers.Dense(3)]
+    )
+    arms = builders_of(model, ("none", "before", "after"))
+
+    def kernel(arm, seed):
+        return build_seeded(arms[arm], seed)[0].layers[0].kernel.numpy()
+
+    for arm in arms:
+        np.testing.assert_array_equal(kernel(arm, 0), kernel("none", 0))
+        assert np.abs(kernel(arm, 1) - kernel(arm, 0)).min() > 0
+
+
+def test_what_cannot_be_placed_is_said_once_an_arm():
+    model = bn.resnet((8, 8, 1), 3, blocks=(1,))
+    with pytest.warns(bn.PlacementWarning) as caught:
+        arms = builders_of(model, ("before", "after"))
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", bn.PlacementWarning)
+        arms["after"]()
+
+
 def softmax_network():
     inputs = keras.Input((13,))
     hidden = keras.layers.BatchNormalization()(keras.layers.Dense(3, use_bias=False)(inputs))
@@ -206,6 +248,7 @@ def needs_more(placement, width):
         ({"placements": (1, 2)}, TypeError, "`placements` must be names"),
         ({"placements": {"a": 3, "b": None}}, TypeError, "`placements` must map an arm"),
         ({"placements": ("before", "sideways")}, ValueError, "sideways"),
+        ({"build": keras.Sequential([keras.layers.Dense(3)])}, ValueError, "must be built"),
         ({"build": 3}, TypeError, "`model_or_build` must be a callable that takes placement="),
         ({"build": needs_more}, TypeError, "takes placement= and nothing else"),
         ({"build": lambda: 0}, TypeError, "takes placement= and nothing else"),
