@@ -126,3 +126,133 @@ def test_layer_order_needs_chains():
             plots.plot_layer_order({"m": model})
     with pytest.raises(ValueError, match="must hold built Keras models"):
         plots.plot_layer_order({"m": keras.Sequential([keras.layers.Dense(2)])})
+
+
+# --- drawings ---
+
+
+def arrows(ax):
+    return [text for text in ax.texts if getattr(text, "arrow_patch", None) is not None]
+
+
+def test_the_graph_of_the_transform_shows_where_gradients_go():
+    forward = plots.plot_transform_graph(gradient=False).axes[0]
+    backward = plots.plot_transform_graph().axes[0]
+    symbols = {"$x$", r"$\mu$", r"$\sigma^2$", r"$\hat{x}$", r"$\gamma$", r"$\beta$", "$y$"}
+    assert set(texts(forward)) == symbols
+    assert symbols < set(texts(backward))
+    assert {r"$d\gamma$", r"$d\beta$", r"$d\mu$", r"$d\sigma^2$"} < set(texts(backward))
+    # Every arrow of the one is an arrow of the other turned round.
+    ends = [{(a.xy, a.xyann) for a in arrows(ax)} for ax in (forward, backward)]
+    assert len(ends[0]) == 9
+    assert ends[1] == {(tail, head) for head, tail in ends[0]}
+
+
+def test_the_paths_of_the_gradient_can_be_told_apart_without_colour():
+    ax = plots.plot_transform_graph().axes[0]
+    looks = {(a.arrow_patch.get_edgecolor(), a.arrow_patch.get_linestyle()) for a in arrows(ax)}
+    to_x = [a for a in arrows(ax) if a.xy == (0.0, 0.0)]
+    assert len(to_x) == 3
+    assert len({a.arrow_patch.get_linestyle() for a in to_x}) == 3
+    assert len({color for color, _ in looks}) == len(looks)
+
+
+def coloured(ax):
+    """Cells drawn in the colour of the first channel, and all of them."""
+    red = [p for p in ax.patches if p.get_facecolor()[0] > 1.5 * p.get_facecolor()[1]]
+    return len(red), len(ax.patches)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "expected"),
+    [
+        ((5, 3), -1, (5, 15)),  # a column
+        ((5, 3), 0, (3, 15)),  # a row
+        # Front, top and right side of a box with 4 x 3 cells in front and a depth of 2.
+        ((2, 4, 3), -1, (4 + 2, 12 + 6 + 8)),
+        ((2, 4, 3), 1, (3 + 6 + 2, 12 + 6 + 8)),
+        ((2, 4, 3), 0, (12 + 3 + 4, 12 + 6 + 8)),
+        ((2, 2, 4, 3), -1, (2 * (4 + 2), 2 * 26)),
+        ((2, 2, 4, 3), 1, (2 * 19, 2 * 26)),
+    ],
+)
+def test_what_shares_a_mean_is_coloured(shape, axis, expected):
+    assert coloured(plots.plot_batch_axes({"a": (shape, axis)}).axes[0]) == expected
+
+
+def test_axes_are_numbered_and_panels_titled():
+    cases = {"one": ((5, 3), -1), "two": ((2, 4, 3), -1), "three": ((2, 2, 4, 3), 1)}
+    figure = plots.plot_batch_axes(cases)
+    assert [ax.get_title() for ax in figure.axes] == list(cases)
+    assert texts(figure.axes[0]) == ["axis 1", "axis 0"]
+    assert texts(figure.axes[1]) == ["axis 2", "axis 1", "axis 0"]
+    assert texts(figure.axes[2]) == ["axis 3", "axis 2", "axis 1", "axis 0:\nbox to box"]
+
+
+@pytest.mark.parametrize(
+    ("cases", "message"),
+    [
+        ({}, "`cases` must map titles to a shape and an axis"),
+        ([((3, 2), 1)], "`cases` must map titles to a shape and an axis"),
+        ({"a": ((3,), 0)}, "two to four axes.*Received: .3,. for 'a'"),
+        ({"a": ((1, 2, 3, 4, 5), 0)}, "two to four axes"),
+        ({"a": ((64, 64), 0)}, "at most 400 cells"),
+        ({"a": ((0, 3), 0)}, "two to four axes"),
+        ({"a": ((3, 2), 2)}, "must name an axis of .3, 2.. Received: 2 for 'a'"),
+        ({"a": ((3, 2), 1.0)}, "must name an axis"),
+    ],
+)
+def test_arrays_that_cannot_be_drawn_are_refused(cases, message):
+    with pytest.raises(ValueError, match=message):
+        plots.plot_batch_axes(cases)
+
+
+# --- distributions ---
+
+
+def percentiles(arms=("none", "before")):
+    rows = [
+        (arm, seed, step, seed - 1.0, seed + 0.0, seed + step)
+        for arm in arms
+        for seed in (0, 1, 2)
+        for step in (1, 10)
+    ]
+    columns = ["placement", "seed", "step", "p15", "p50", "p85"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_the_band_is_the_first_seeds_and_every_other_seed_has_its_line():
+    figure = plots.plot_percentiles(percentiles(), label="input")
+    first, second = figure.axes
+    assert [ax.get_title() for ax in figure.axes] == ["no BN", "BN before"]
+    band = first.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == -1.0
+    assert band[:, 1].max() == 10.0
+    assert sorted(line.get_ydata()[0] for line in second.lines) == [0.0, 1.0, 2.0]
+    assert first.get_ylim() == second.get_ylim()
+
+
+def test_each_distance_runs_from_the_hollow_mean_to_the_filled_one():
+    rows = [("relu", "before", 0, 0.3, 0.1), ("relu", "before", 1, 0.5, 0.1)]
+    rows += [("tanh", "before", 0, 0.2, 0.2)]
+    frame = pd.DataFrame(rows, columns=["activation", "placement", "seed", "u", "Wu+b"])
+    figure = plots.plot_distances(frame)
+    assert [ax.get_title() for ax in figure.axes] == ["relu", "tanh"]
+    joined = [line.get_xdata() for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
+    assert any(list(ends) == pytest.approx([0.4, 0.1]) for ends in joined)
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "BN before"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["u", "Wu+b"]
+
+
+@pytest.mark.parametrize("draw", [plots.plot_percentiles, plots.plot_distances])
+def test_a_frame_without_the_columns_is_refused(draw):
+    with pytest.raises(ValueError, match="`frame` must have the columns.*Missing"):
+        draw(percentiles().drop(columns="placement"))
+
+
+def test_a_history_is_drawn_over_steps_where_it_is_asked_to():
+    _, (left, right) = plt.subplots(1, 2)
+    history = frame().rename(columns={"epoch": "step"})
+    assert plots.plot_history(history, over="step", ax=right) is right
+    assert right.get_xlabel() == "step"
+    assert not left.lines

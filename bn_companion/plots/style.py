@@ -1,0 +1,90 @@
+"""One visual language: each arm of a comparison looks the same in every figure.
+
+Okabe and Ito's colours, told apart by colour-blind readers and in grey.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+__all__ = ["ArmStyle", "arm_style", "use_style"]
+
+
+@dataclass(frozen=True)
+class ArmStyle:
+    """How one arm of a comparison is drawn everywhere.
+
+    Attributes
+    ----------
+    color : str
+        A hexadecimal colour.
+    marker, linestyle : str
+        As Matplotlib names them.
+    label : str
+        The text in a legend.
+    """
+
+    color: str
+    marker: str
+    linestyle: str
+    label: str
+
+
+_PLACEMENTS = {
+    "none": ArmStyle("#525A6E", "o", ":", "no BN"),
+    "before": ArmStyle("#0072B2", "s", "-", "BN before"),
+    "after": ArmStyle("#D55E00", "^", "--", "BN after"),
+}
+_OTHERS = (("#9A4C7E", "D", "-."), ("#00775B", "v", (0, (5, 1, 1, 1))), ("#7A6A00", "P", ":"))
+
+
+def arm_style(arm: str, *, others: Sequence[str] = ()) -> ArmStyle:
+    """Return the style of a placement, or of another arm by its place among `others`.
+
+    Parameters
+    ----------
+    arm : str
+        ``"none"``, ``"before"``, ``"after"``, or the name of another arm.
+    others : sequence of str
+        The further arms of the comparison, in the order in which they take a style.
+
+    Returns
+    -------
+    ArmStyle
+        The same for the same arm in every figure.
+
+    Raises
+    ------
+    ValueError
+        If `arm` is neither a placement nor one of `others`.
+
+    Examples
+    --------
+    >>> from bn_companion.plots import arm_style
+    >>> arm_style("before").color
+    '#0072B2'
+    """
+    if arm in _PLACEMENTS:
+        return _PLACEMENTS[arm]
+    extra = [name for name in others if name not in _PLACEMENTS]
+    if arm not in extra:
+        raise ValueError(f"`arm` must be one of {[*_PLACEMENTS, *extra]}. Received: {arm!r}")
+    color, marker, linestyle = _OTHERS[extra.index(arm) % len(_OTHERS)]
+    return ArmStyle(color, marker, linestyle, arm)  # type: ignore[arg-type]
+
+
+def use_style() -> None:
+    """Use the book's figure style from here on.
+
+    Examples
+    --------
+    >>> import matplotlib as mpl
+    >>> from bn_companion.plots import use_style
+    >>> use_style()
+    >>> mpl.rcParams["axes.spines.top"]
+    False
+    """
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    with resources.as_file(resources.files("bn_companion") / "book.mplstyle") as path:
+        plt.style.use(path)
