@@ -29,7 +29,7 @@ from tests.book.normalise import write
 from tests.book.stored import IGNORE
 from tests.book.variants import VARIANTS, run
 
-__all__ = ["MARGIN", "TABLE", "Spread", "judge", "measure", "read_table", "suggest"]
+__all__ = ["MARGIN", "TABLE", "Spread", "grain", "judge", "measure", "read_table", "suggest"]
 
 TABLE = Path(__file__).with_name("spread.csv")
 # A tolerance may be this many times the largest deviation seen: the variants are a sample.
@@ -133,16 +133,32 @@ def _round_up(value: float) -> float:
     return float((exact / unit).to_integral_value(ROUND_CEILING) * unit)
 
 
-def judge(spread: Spread, rules: Rules) -> str:
+def grain(cell: NotebookNode) -> float:
+    """Return one unit in the last place of the finest number with a fraction that a cell prints.
+
+    The least by which a printed number can differ at all: on one more machine, rounding may go the
+    other way, whatever the spread over those that were tried.
+    """
+    places = [
+        token.value.as_tuple().exponent
+        for part in flatten(cell.outputs)
+        if part.mime.removeprefix(GLUED) not in IMAGES
+        for token in tokenise(part.mime, part.content)
+        if token.value is not None and token.value.is_finite() and not token.integer
+    ]
+    return float(Decimal(1).scaleb(min(places))) if places else 0.0
+
+
+def judge(spread: Spread, rules: Rules, *, grain: float = 0.0) -> str:
     """Say what is wrong with a declaration, given what was measured; empty where it follows.
 
     A tolerance below the spread fails on some machine. One far above it was not derived from it,
-    and lets wrong results pass.
+    and lets wrong results pass; `grain` counts as a spread that every printed number has.
     """
-    return next(_problems(spread, rules), "")
+    return next(_problems(spread, rules, grain), "")
 
 
-def _problems(spread: Spread, rules: Rules) -> Iterator[str]:
+def _problems(spread: Spread, rules: Rules, grain: float) -> Iterator[str]:
     if spread.other:
         yield f"more than a number differs: {spread.other}"
     if spread.integers and not rules.integers:
@@ -152,7 +168,8 @@ def _problems(spread: Spread, rules: Rules) -> Iterator[str]:
     largest = max(spread.abs, spread.integers)
     if rules.numeric and rules.abs < largest and (rules.rel < spread.rel or spread.integers):
         yield f"numbers differ by {largest:g}, relative {spread.rel:g}: more than is declared"
-    for name, seen in (("abs", largest), ("rel", spread.rel), ("figure", spread.figure)):
+    limits = {"abs": max(largest, grain), "rel": spread.rel, "figure": spread.figure}
+    for name, seen in limits.items():
         declared = getattr(rules, name)
         if declared > MARGIN * seen:
             yield f"`{name}` {declared:g} is more than {MARGIN} times the spread of {seen:g}"
@@ -238,22 +255,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     others = read_table() if TABLE.exists() else {}
     measured = {path.stem for path in paths}
     write_table([*differing, *(s for s in others.values() if s.chapter not in measured)])
-    wrong = {f"{s.chapter}, {s.cell}": judge(s, _rules(stored, s)) for s in spreads.values()}
-    wrong = {where: problem for where, problem in wrong.items() if problem}
+    cells = {(path.stem, cell.id): cell for path, nb in stored.items() for cell in nb.cells}
+    wrong = {}
+    for key, s in spreads.items():
+        problem = judge(s, read_rules(cells[key].metadata), grain=grain(cells[key]))
+        if problem:
+            wrong[f"{s.chapter}, {s.cell}"] = problem
     for where, problem in wrong.items():
         print(f"{where}: {problem}")
     print(f"{len(differing)} cells differ, {len(wrong)} declarations do not follow from that")
     return int(bool(wrong))
-
-
-def _rules(stored: dict[Path, NotebookNode], spread: Spread) -> Rules:
-    (cell,) = (
-        cell
-        for path, notebook in stored.items()
-        for cell in notebook.cells
-        if (path.stem, cell.id) == (spread.chapter, spread.cell)
-    )
-    return read_rules(cell.metadata)
 
 
 if __name__ == "__main__":

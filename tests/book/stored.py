@@ -37,7 +37,7 @@ MIMES = {"text/plain", "text/html", "text/markdown", "text/latex", "image/svg+xm
 _PATH = re.compile(r"(?<![\w:/.~])/(?:home|Users|root|tmp|var|usr|opt|mnt|private|srv)/|\b[A-Z]:\\")
 _CLOCK = re.compile(
     r"\bwall time\b|\bCPU times\b|\b\d\d?:\d\d(?::\d\d)?\b|\b(?:19|20)\d\d-\d\d-\d\d\b"
-    r"|\b\d[\d.,]*\s*(?:[munµ]?s|secs?|seconds?|min|minutes?)\b|\bit/s\b|\bs/it\b",
+    r"|\b\d[\d.,]*[ \t]*(?:[munµ]?s|secs?|seconds?|min|minutes?)\b|\bit/s\b|\bs/it\b",
     re.IGNORECASE,
 )
 # nbval's comments; tags are visible in JupyterLab and on a diff, comments hide in the source.

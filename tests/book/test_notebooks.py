@@ -72,6 +72,12 @@ def test_what_the_letters_of_a_figure_spell_is_no_time_and_no_path(complete):
     assert problems(changed) == []
 
 
+def test_a_number_above_the_name_of_a_row_is_no_time(complete):
+    changed = deepcopy(complete)
+    changed.cells[1].outputs.append(stream("std  0.0021\nmin  0.9468\n"))
+    assert problems(changed) == []
+
+
 FAULTS = {
     "has count None": lambda n: n.cells[1].update(execution_count=None),
     "has count 7": lambda n: n.cells[1].update(execution_count=7),

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 
+import nbformat
 import pytest
 
 from tests.book import chapters, mutants, steady
@@ -10,7 +11,7 @@ from tests.book import spread as spread_module
 from tests.book.execute import execute
 from tests.book.nbval_tolerance.declarations import Rules, read_rules
 from tests.book.samples import FIGURE, code, notebook
-from tests.book.spread import Spread, judge, measure, read_table, suggest
+from tests.book.spread import Spread, grain, judge, measure, read_table, suggest
 from tests.book.variants import AS_IT_IS, ONE_CORE, VARIANTS, environment
 
 
@@ -21,6 +22,7 @@ def test_what_a_chapter_declares_follows_from_what_was_measured(path):
         cell.id: judge(
             measured.get((path.stem, cell.id), Spread(path.stem, cell.id)),
             read_rules(cell.metadata),
+            grain=grain(cell),
         )
         for cell in chapters.read(path).cells
         if cell.cell_type == "code"
@@ -127,6 +129,19 @@ def test_a_declaration_is_judged_by_the_spread(spread, rules, problem):
     found = judge(Spread("chapter", "cell", **spread), rules)
     assert problem in found
     assert bool(problem) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [("0.976 of 10", 0.001), ("12 runs", 0.0), ("0.5 and 3.25e-3", 0.00001), ("nan", 0.0)],
+)
+def test_the_grain_is_the_last_place_that_is_printed(text, unit):
+    output = nbformat.v4.new_output("stream", text=text)
+    cell = nbformat.v4.new_code_cell("", outputs=[output])
+    assert grain(cell) == pytest.approx(unit)
+    spread = Spread("chapter", "cell")
+    assert judge(spread, Rules(abs=5 * unit), grain=grain(cell)) == ""
+    assert judge(spread, Rules(abs=5 * unit + 0.001), grain=grain(cell)) != ""
 
 
 def test_the_table_is_read_as_it_was_written(monkeypatch, tmp_path):

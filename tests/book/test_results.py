@@ -1,0 +1,80 @@
+"""Shipped results: each says how it was made, holds what it says, and its program runs."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from tests.book.chapters import ROOT
+
+RESULTS = ROOT / "book" / "results"
+NAMES = sorted(path.stem for path in RESULTS.glob("*.csv"))
+
+
+def about(path):
+    return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def test_there_are_results():
+    assert NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_result_says_how_it_was_made(name):
+    facts = about(RESULTS / name)
+    assert facts["command"].startswith(f"python book/results/{name}.py")
+    assert (RESULTS / f"{name}.py").is_file()
+    assert {"python", "keras", "tensorflow", "numpy"} <= set(facts["versions"])
+    assert {"cores", "devices"} <= set(facts["machine"])
+    assert pd.Timestamp(facts["date"]) > pd.Timestamp("2026-01-01")
+    assert facts["seconds"] > 0
+    assert facts["data"]
+    assert os.sep not in facts["command"].removeprefix("python book/results/")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_result_holds_what_it_says(name):
+    facts, table = about(RESULTS / name), pd.read_csv(RESULTS / f"{name}.csv")
+    assert sorted(table["seed"].unique()) == facts["seeds"]
+    rates = table.groupby("placement")["learning_rate"].unique().explode().to_dict()
+    assert rates == facts["learning_rates"]
+    for arm, scores in facts["pilot"]["val_accuracy"].items():
+        best = max(scores, key=scores.get)
+        assert float(best) == facts["learning_rates"][arm], "chosen on validation data"
+    assert not set(facts["pilot"]["seeds"]) & set(facts["seeds"])
+
+
+def test_section_4_1_was_trained_to_its_full_length():
+    table = pd.read_csv(RESULTS / "section_4_1.csv")
+    last = table[table["step"] == table["step"].max()]
+    assert table["step"].max() >= 50_000
+    assert len(last) == 3 * len(about(RESULTS / "section_4_1")["seeds"]) >= 30
+    assert last["test_accuracy"].between(0.9, 1).all()
+    assert (table["p15"] <= table["p50"]).all()
+    assert (table["p50"] <= table["p85"]).all()
+
+
+def test_the_program_of_section_4_1_runs_and_goes_on_where_it_was(tmp_path):
+    def run():
+        command = [sys.executable, str(RESULTS / "section_4_1.py"), "--data", "digits"]
+        command += ["--seeds", "2", "--steps", "120", "--work", str(tmp_path / "work")]
+        done = subprocess.run(
+            [*command, "--out", str(tmp_path)],
+            env=os.environ | {"PYTHONPATH": str(ROOT), "JOBS": "1", "BN_COMPANION_QUIET": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return pd.read_csv(tmp_path / "section_4_1.csv"), about(tmp_path / "section_4_1")
+
+    table, facts = run()
+    assert set(table["placement"]) == {"none", "before", "after"}
+    assert table.loc[table["step"] > 0, "test_accuracy"].between(0, 1).all()
+    again, kept = run()
+    pd.testing.assert_frame_equal(table, again)
+    # Nothing is trained again: what remains is the start of Python and TensorFlow.
+    assert kept["seconds"] <= max(2, facts["seconds"] / 5)
