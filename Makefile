@@ -89,6 +89,7 @@ bench: $(STAMP) ## Time the engine beside fit and hand-written JAX (BENCH="--onl
 	@$(BIN)/python -m benchmarks.question_study
 	@$(BIN)/python -m benchmarks.growth
 	@$(BIN)/python -m benchmarks.honesty
+	@$(BIN)/python -m benchmarks.folding
 
 clean: ## Remove the built book and the caches; the environment stays
 	@rm -rf _build build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,1 +1,1 @@
-"""Speed and honesty of the engine, measured."""
+"""Speed and honesty of the engine, and what folding saves, measured."""

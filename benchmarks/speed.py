@@ -1,6 +1,6 @@
 """Cost of one training step of one run: the engine beside what one would use instead.
 
-    python -m benchmarks.speed [--rounds 5] [--replicas 12] [--only NAME]
+    python -m benchmarks.speed [--rounds 5] [--replicas N] [--only NAME]
 
 Every row is measured in one process, the candidates in turn within each round, so that a noisy
 machine disturbs them alike. Figures are medians over the rounds, compilation left out; the ratio
@@ -28,6 +28,7 @@ from benchmarks.networks import Case, cases
 from bn_companion.train.architecture import build_seeded, refusal_to_vectorize
 from bn_companion.train.chunk import batch_order
 from bn_companion.train.compiled import Settings, program_for
+from bn_companion.train.engine import default_chunk
 from bn_companion.train.optimizers import rule_for
 
 try:
@@ -169,7 +170,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--replicas", type=int, default=12)
+    parser.add_argument("--replicas", type=int, help="by default as many as the engine takes")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", help="part of a network's name")
     options = parser.parse_args()
@@ -182,7 +183,7 @@ def main() -> None:
     rows = {
         case.name: measure(
             case,
-            replicas=options.replicas,
+            replicas=options.replicas or default_chunk(case.build()),
             rounds=options.rounds,
             processes=options.processes,
         )
