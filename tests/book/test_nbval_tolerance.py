@@ -21,6 +21,7 @@ display(record, raw=True, metadata=glued)"""
 TABLE = """\
 from IPython.display import HTML
 HTML("<table><tr><td>before</td><td>0.91</td></tr></table>")"""
+BETWEEN = f"print('first')\n{GLUE}\nprint('last')"
 AROUND = "print('first')\ndisplay({'text/plain': 'between'}, raw=True)\nprint('last')"
 
 
@@ -127,6 +128,11 @@ CASES = {
         code(AROUND, "split-of-a-stream"),
         lambda c: c.outputs.insert(1, c.outputs.pop(2)),
         "stored 'last'",
+    ),
+    "glued-between-two-prints": (
+        code(BETWEEN, "glued-between-two-prints"),
+        lambda c: c.outputs.sort(key=lambda output: output.output_type),
+        None,
     ),
     "kind": (
         code("1", "kind"),
