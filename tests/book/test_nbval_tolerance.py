@@ -119,6 +119,7 @@ CASES = {
         lambda c: c.outputs.append(new_output("stream", name="stdout", text="1\n")),
         "stored, but not produced by the run",
     ),
+    "between-two-prints": (code(AROUND, "between-two-prints"), None, None),
     "order": (
         code(AROUND, "order"),
         lambda c: c.outputs.insert(1, c.outputs.pop(0)),
