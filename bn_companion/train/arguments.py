@@ -13,6 +13,7 @@ import numpy as np
 from bn_companion._checks import positive_int
 from bn_companion._sources import PARTS
 from bn_companion.data import Dataset, load
+from bn_companion.train.shapes import input_shape_of, output_shape_of
 
 __all__ = ["check_batch_size", "check_build", "check_dataset", "check_model", "rates", "seed_list"]
 
@@ -150,7 +151,7 @@ def check_model(model: Any, dataset: Dataset) -> None:
             "`build` must return a built model with weights to train (give it a keras.Input). "
             f"Received: {model.name!r}, {'built' if model.built else 'not built'}"
         )
-    given, wanted = getattr(model, "input_shape", None), dataset.input_shape
+    given, wanted = input_shape_of(model), dataset.input_shape
     fits = given is None or (
         isinstance(given, tuple)
         and len(given) == len(wanted) + 1
@@ -161,7 +162,7 @@ def check_model(model: Any, dataset: Dataset) -> None:
             f"`build` must return a model for inputs of shape {wanted}, those of "
             f"{dataset.name!r}. Received: {given}"
         )
-    shape = model.output_shape
+    shape = output_shape_of(model)
     units = shape[1] if isinstance(shape, tuple) and len(shape) == 2 else None
     if units is None or (units < dataset.num_classes and (units, dataset.num_classes) != (1, 2)):
         raise ValueError(

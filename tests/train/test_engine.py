@@ -131,6 +131,80 @@ def test_dropout_penalties_constraints_and_decay_follow_fit(tiny, path):
         )
 
 
+class Subclassed(keras.Model):
+    """A model whose layers are not a graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = keras.layers.Dense(6, use_bias=False)
+        self.normalize = keras.layers.BatchNormalization(momentum=0.9)
+        self.logits = keras.layers.Dense(3)
+
+    def call(self, x, training=False):
+        return self.logits(keras.ops.relu(self.normalize(self.hidden(x), training=training)))
+
+
+def subclassed():
+    model = Subclassed()
+    model(np.zeros((1, 13), np.float32))
+    return model
+
+
+def branched():
+    """A shared layer, a nested model, a sum, and a normalization that does not train."""
+    layers = keras.layers
+    inputs = keras.Input((13,))
+    linear, shared = layers.Dense(13, use_bias=False), layers.BatchNormalization(momentum=0.7)
+    x = shared(linear(shared(linear(inputs))))
+    inner = keras.Sequential(
+        [keras.Input((13,)), layers.Dense(13), layers.BatchNormalization(trainable=False)]
+    )
+    x = layers.Add()([x, keras.ops.tanh(inner(x))])
+    return keras.Model(inputs, layers.Dense(3)(layers.Lambda(lambda t: 2 * t)(x)))
+
+
+def attentive():
+    layers = keras.layers
+    inputs = keras.Input((13,))
+    rows = layers.Reshape((13, 1))(inputs)
+    x = layers.MultiHeadAttention(2, 3)(rows, rows)
+    x = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(layers.Dense(4)(x)))
+    return keras.Model(inputs, layers.Dense(3)(x))
+
+
+@pytest.mark.parametrize(
+    ("build", "path"),
+    [
+        (subclassed, "vectorized"),
+        (subclassed, "loop"),
+        (branched, "vectorized"),
+        (attentive, "vectorized"),
+    ],
+)
+def test_models_of_other_people_follow_fit(tiny, build, path):
+    replicas = train(build, tiny, path=path)
+    assert replicas.path == path
+    model, _ = fit(
+        build,
+        tiny,
+        seed=8,
+        optimizer=keras.optimizers.SGD(0.02, momentum=0.9),
+        epochs=2,
+        batch_size=16,
+    )
+    assert largest_difference(replicas.model(2), model) < ROUNDING
+
+
+def test_what_has_no_vectorised_form_is_looped_and_says_so(tiny):
+    def build():
+        hidden = keras.layers.SpectralNormalization(keras.layers.Dense(6))
+        return keras.Sequential([keras.Input((13,)), hidden, keras.layers.Dense(3)])
+
+    replicas = train(build, tiny, seeds=2, learning_rates=[0.02])
+    assert replicas.path == "loop"
+    assert "no vectorised form" in replicas.reason
+
+
 def test_one_sigmoid_is_trained_as_fit_trains_it():
     data = bn.load("breast_cancer")
 
