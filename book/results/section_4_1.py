@@ -140,7 +140,7 @@ def entering(model: keras.Model, placement: str, x: Any) -> Any:
     """Return what enters the first sigmoid of the last hidden layer, in training mode."""
     layer = model.get_layer("hidden_3_bn" if placement == "before" else "hidden_3_dense")
     # The moving statistics that the call changes are those of a copy, made for this moment.
-    return np.asarray(keras.Model(model.inputs, layer.output)(x, training=True))[:, 0]
+    return np.asarray(keras.Model(model.input, layer.output)(x, training=True))[:, 0]
 
 
 def main() -> None:
