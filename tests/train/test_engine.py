@@ -11,6 +11,7 @@ import tensorflow as tf
 from scipy import stats
 
 import bn_companion as bn
+from bn_companion.train import engine
 from bn_companion.train.architecture import build_seeded
 from bn_companion.train.chunk import batch_order
 
@@ -381,6 +382,37 @@ def test_snapshots_of_runs_that_all_diverged_are_what_they_kept(tiny):
     replicas = train(small, tiny, seeds=1, learning_rates=1e38, epochs=9, snapshots=[2, 9])
     assert largest_difference(replicas.model(0, epoch=9), replicas.model(0)) == 0
     assert largest_difference(replicas.model(0, epoch=2), replicas.model(0)) == 0
+
+
+def interrupt_after(monkeypatch, chunks):
+    """Let Ctrl-C come once so many chunks are finished."""
+    original = engine.train_chunks
+
+    def interrupted(work, **options):
+        results = original(work, **options)
+        yield from itertools.islice(results, chunks)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "train_chunks", interrupted)
+
+
+def test_ctrl_c_hands_back_what_finished(tiny, monkeypatch):
+    whole = train(small, tiny, chunk_size=1)
+    interrupt_after(monkeypatch, 2)
+    with pytest.raises(bn.TrainingInterrupted, match="stopped with 2 of 4 runs") as stopped:
+        train(small, tiny, chunk_size=1)
+    kept = stopped.value.replicas
+    assert isinstance(stopped.value, KeyboardInterrupt)
+    assert kept.runs[["seed", "learning_rate"]].values.tolist() == [[3, 0.02], [3, 0.1]]
+    np.testing.assert_array_equal(kept.train_loss, whole.train_loss[:2])
+    assert largest_difference(kept.model(1), whole.model(1)) == 0
+
+
+def test_ctrl_c_before_anything_finished_is_just_that(tiny, monkeypatch):
+    interrupt_after(monkeypatch, 0)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        train(small, tiny)
+    assert not isinstance(stopped.value, bn.TrainingInterrupted)
 
 
 def test_names_and_numbers_are_taken_as_they_come(tiny):
