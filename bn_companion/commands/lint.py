@@ -11,8 +11,8 @@ from bn_companion.diagnose.codes import CODES
 from bn_companion.diagnose.finding import Finding
 from bn_companion.diagnose.lint.files import find_files
 from bn_companion.diagnose.lint.linter import check, check_file, chosen_codes
-from bn_companion.diagnose.lint.report import FORMATS
 from bn_companion.diagnose.lint.source import Source
+from bn_companion.diagnose.report import FORMATS
 
 __all__ = ["register"]
 
