@@ -99,6 +99,10 @@ MODELS = {
     "missing": ("a.keras", lambda path: None, "MODEL must be a .keras file that exists", ""),
     "folder": ("a.keras", lambda path: path.mkdir(), "MODEL must be a .keras file", "a folder"),
     "h5": ("a.h5", hdf5, "MODEL must be a .keras file, which keras.saving.load_model(", "'a.h5'"),
+    "upper case": (
+        *("a.KERAS", lambda p: loose_file(p, b"1"), "MODEL must be a .keras file"),
+        "'a.KERAS'",
+    ),
     "h5 renamed": ("a.keras", hdf5, FORMAT + "; rename this one to .h5", "which is HDF5"),
     "source": (
         "a.py",

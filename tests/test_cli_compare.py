@@ -293,6 +293,9 @@ def stored(path: Path) -> int:
         (("--figure", "old.png"), "--figure must be a file that is not there yet; --force"),
         (("--store", "old.sqlite"), "--store must be a file that is not there yet; --resume"),
         (("--store", "old.sqlite", "--force"), "--store must be a file that is not there yet"),
+        (("--store", "no/s.sqlite"), "--store must be a file in a folder that exists."),
+        (("--store", ".", "--resume"), "--store must be a file in a folder that exists."),
+        (("--jobs", 0), "--jobs must be a number of processes, or -1. Received: 0"),
     ],
 )
 def test_files_are_checked_before_any_work(run, folder, no_training, options, message):
@@ -323,7 +326,7 @@ def test_files_are_checked_before_any_work(run, folder, no_training, options, me
 )
 def test_a_bad_study_is_one_line_and_nothing_is_written(run, folder, options, message):
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    said = run(*SMALL, *options, "--table", "t.csv", cwd=folder)
+    said = run(*SMALL, "--store", "s.sqlite", *options, "--table", "t.csv", cwd=folder)
     assert (said.returncode, said.stdout) == (2, "")
     assert said.stderr.startswith(f"bn-companion compare: {message}")
     assert said.stderr.count("\n") == 1

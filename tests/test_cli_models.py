@@ -383,6 +383,28 @@ def test_bad_usage_is_2_and_says_why(run, tmp_path, arguments, message):
     assert message in said.stderr.splitlines()[-1]
 
 
+def test_numbers_that_the_model_cannot_take_are_refused(run, tmp_path):
+    model = keras.Sequential(
+        [keras.Input((3,)), layers.Embedding(5, 2), layers.BatchNormalization()]
+    )
+    model.save(tmp_path / "m.keras")
+    np.savez(tmp_path / "d.npz", x_train=np.full((4, 3), 99))
+    said = run("recalibrate", "m.keras", "d.npz", "-o", "out.keras", cwd=tmp_path)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr.startswith(
+        "bn-companion recalibrate: m.keras on d.npz: the model fails on these data: "
+    )
+    assert said.stderr.count("\n") == 1
+    assert names(tmp_path) == ["d.npz", "m.keras"]
+
+
+def test_a_configuration_is_not_unpacked_without_end(run, folder, monkeypatch):
+    monkeypatch.setattr(_inputs, "_LARGEST_CONFIG", 10)
+    said = run("audit", "model.keras", cwd=folder)
+    assert said.returncode == 2
+    assert "whose config.json is damaged (it is too large)" in said.stderr
+
+
 def test_steps_below_zero_are_refused(run, folder):
     said = run("audit", "model.keras", "--steps", -1, cwd=folder)
     assert said.returncode == 2
@@ -432,6 +454,7 @@ def unloadable(*_):
         ("./model.keras", "-o must be another file than MODEL; --force overwrites it."),
         ("out.h5", "-o must end in .keras."),
         ("out", "-o must end in .keras."),
+        ("out.KERAS", "-o must end in .keras."),
         ("nowhere/out.keras", "-o must be a file in a folder that exists."),
         ("folder.keras", "-o must be a file in a folder that exists."),
     ],

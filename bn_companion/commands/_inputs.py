@@ -19,6 +19,7 @@ from bn_companion.commands._running import RefusalError, refusing, start_keras
 __all__ = ["existing_file", "load_arrays", "load_model", "trained_steps"]
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_LARGEST_CONFIG = 2**28  # bytes: no architecture is as long, but a decompression bomb is
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _TRUSTED = ("keras", "keras_hub", "keras_cv", "keras_nlp", "builtins")  # by Keras itself
 _UNKNOWN = re.compile(r"Could not locate (class|function) '([^']+)'")
@@ -48,7 +49,7 @@ def existing_file(path: Path, what: str, suffix: str, *, how: str) -> None:
         raise RefusalError(f"{what} must be a {suffix} file. Received: {str(path)!r}, a folder")
     if not path.is_file():
         raise RefusalError(f"{what} must be a {suffix} file that exists. Received: {str(path)!r}")
-    if path.suffix.lower() != suffix:
+    if path.suffix != suffix:
         raise RefusalError(f"{what} must be a {suffix} file, {how}. Received: {str(path)!r}")
 
 
@@ -105,6 +106,8 @@ def _config_of(path: Path) -> Any:
         )
     try:
         with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(_CONFIG).file_size > _LARGEST_CONFIG:
+                raise ValueError("it is too large")
             config = json.loads(archive.read(_CONFIG))
     except KeyError:
         raise RefusalError(
@@ -154,7 +157,7 @@ def _refuse_strangers(path: Path, config: Any, registered: Any) -> None:
         kind = str(item.get("class_name", "__none__"))
         package = str(item.get("module", "keras")).partition(".")[0]
         known = package in _TRUSTED or kind.startswith("__")
-        if not known and registered(item.get("registered_name")) is None:
+        if not known and registered(str(item.get("registered_name"))) is None:
             where = f" in {owner!r}" if owner else ""
             raise RefusalError(_stranger(path, f"the class {kind!r}{where}"))
 
@@ -193,7 +196,8 @@ def trained_steps(path: Path) -> int:
             # Loss scaling wraps the optimizer that counts, and has a counter that stays at 0.
             for where in ("optimizer/inner_optimizer/vars/0", "optimizer/vars/0"):
                 counter = weights.get(where)
-                if counter is not None and counter.shape == () and counter.dtype.kind == "i":
+                known = isinstance(counter, h5py.Dataset) and counter.shape == ()
+                if known and counter.dtype.kind in "iu":
                     return int(counter[()])
     return 0
 

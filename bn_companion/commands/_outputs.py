@@ -37,7 +37,7 @@ def check_output(
     option : str
         The option that gave it.
     suffixes : sequence of str
-        The endings that say in which format to write.
+        The endings that say in which format to write; none if any will do.
     force : bool
         Whether a file that is there may be overwritten.
     source : Path, optional
@@ -49,7 +49,7 @@ def check_output(
         Saying what was expected and what to do.
     """
     received = f"Received: {str(path)!r}"
-    if path.suffix.lower() not in suffixes:
+    if suffixes and path.suffix not in suffixes:  # Keras wants lower case, so all do
         raise RefusalError(f"{option} must end in {' or '.join(suffixes)}. {received}")
     if path.is_dir() or not path.parent.is_dir():
         raise RefusalError(f"{option} must be a file in a folder that exists. {received}")

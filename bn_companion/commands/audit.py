@@ -73,7 +73,7 @@ def _audit(arguments: argparse.Namespace, codes: frozenset[str]) -> int:
     path: Path = arguments.model
     model = load_model(path)
     done = trained_steps(path)
-    if done:
+    if done > 0:
         # `audit` asks the optimizer how far the model was trained, and that one was not loaded.
         model.compile(optimizer="sgd")
         model.optimizer.iterations.assign(done)

@@ -149,7 +149,7 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
 
 def _compare(arguments: argparse.Namespace) -> int:
     path, data = arguments.model, arguments.data
-    _check_files(arguments)
+    _check(arguments)
     existing_file(data, "DATA", ".npz", how="as numpy.savez writes it")
     from bn_companion.data import load  # noqa: PLC0415 (imports NumPy)
 
@@ -203,19 +203,23 @@ def _note_what_stays(arguments: argparse.Namespace, model: Any) -> None:
             )
 
 
-def _check_files(arguments: argparse.Namespace) -> None:
-    """Refuse what cannot be written before anything is read."""
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be written, or started, before anything is read."""
+    if arguments.jobs == 0:
+        raise RefusalError("--jobs must be a number of processes, or -1. Received: 0")
     named = [("--table", table, tuple(TABLES)) for table in arguments.table]
     if arguments.figure is not None:
         named.append(("--figure", arguments.figure, FIGURES))
     for option, path, formats in named:
         check_output(path, option, formats, force=arguments.force)
     store = arguments.store
-    if store is not None and store.exists() and not arguments.resume:
-        raise RefusalError(
-            "--store must be a file that is not there yet; --resume goes on with the runs in it. "
-            f"Received: {str(store)!r}"
-        )
+    if store is not None:
+        if store.exists() and not arguments.resume:
+            raise RefusalError(
+                "--store must be a file that is not there yet; --resume goes on with the runs in "
+                f"it. Received: {str(store)!r}"
+            )
+        check_output(store, "--store", (), force=True)
     paths = [path.resolve() for _, path, _ in named] + ([store.resolve()] if store else [])
     twice = [str(path) for path in paths if paths.count(path) > 1]
     if twice:

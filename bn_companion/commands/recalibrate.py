@@ -76,17 +76,22 @@ def _run(arguments: argparse.Namespace) -> int:
     check_output(output, "-o", [".keras"], force=arguments.force, source=path)
     arrays = load_arrays(data, arguments.array or ["x_train"])
     model = load_model(path)
-    from bn_companion.build.roles import is_batch_norm  # noqa: PLC0415 (imports TensorFlow)
+    import tensorflow as tf  # noqa: PLC0415
+
+    from bn_companion.build.roles import is_batch_norm  # noqa: PLC0415
     from bn_companion.deploy.recalibrate import recalibrate  # noqa: PLC0415
     from bn_companion.diagnose.layers import all_layers  # noqa: PLC0415
 
     with refusing(f"{path} on {data}"):
-        better = recalibrate(
-            model,
-            arrays if len(arrays) > 1 else arrays[0],
-            batch_size=arguments.batch_size,
-            progress=shows_bar(arguments.progress),
-        )
+        try:
+            better = recalibrate(
+                model,
+                arrays if len(arrays) > 1 else arrays[0],
+                batch_size=arguments.batch_size,
+                progress=shows_bar(arguments.progress),
+            )
+        except tf.errors.InvalidArgumentError as error:  # as of an embedding, of a word too many
+            raise ValueError(f"the model fails on these data: {error.message[:200]}") from error
     save_model(better, output)
     count = sum(map(is_batch_norm, all_layers(better).values()))
     done = counted(count, "batch normalization")
