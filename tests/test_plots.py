@@ -1,9 +1,12 @@
 """The figures: what they show is what they were given."""
 
+from xml.etree import ElementTree
+
 import keras
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 import bn_companion as bn
 from bn_companion import plots
@@ -142,6 +145,7 @@ def test_the_graph_of_the_transform_shows_where_gradients_go():
     assert set(texts(forward)) == symbols
     assert symbols < set(texts(backward))
     assert {r"$d\gamma$", r"$d\beta$", r"$d\mu$", r"$d\sigma^2$"} < set(texts(backward))
+    assert not any(r"\frac" in text for text in texts(backward))  # too small on a phone
     # Every arrow of the one is an arrow of the other turned round.
     ends = [{(a.xy, a.xyann) for a in arrows(ax)} for ax in (forward, backward)]
     assert len(ends[0]) == 9
@@ -205,6 +209,47 @@ def test_axes_are_numbered_and_panels_titled():
 def test_arrays_that_cannot_be_drawn_are_refused(cases, message):
     with pytest.raises(ValueError, match=message):
         plots.plot_batch_axes(cases)
+
+
+# --- drawings as vectors ---
+
+
+def test_a_drawing_comes_out_the_same_to_the_letter():
+    first, second = (plots.as_vector(plots.plot_transform_graph()) for _ in range(2))
+    assert first == second
+    assert first != plots.as_vector(plots.plot_transform_graph(gradient=False))
+
+
+def test_a_drawing_is_one_element_that_needs_nothing_from_elsewhere():
+    drawing = plots.as_vector(plots.plot_batch_axes({"a": ((4, 3), -1)}))
+    root = ElementTree.fromstring(drawing.svg)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.attrib["viewBox"] == f"0 0 {drawing.width:g} {drawing.height:g}"
+    links = [v for e in root.iter() for k, v in e.attrib.items() if k.endswith("href")]
+    assert links
+    assert all(link.startswith("#") for link in links)
+    tags = {element.tag.split("}")[1] for element in root.iter()}
+    assert not tags & {"text", "metadata", "image", "script"}  # letters are outlines
+
+
+def test_every_mark_of_a_drawing_has_its_line():
+    svg = plots.as_vector(plots.plot_batch_axes({"a": ((5, 3), -1)})).svg
+    cells = [line for line in svg.splitlines() if "clip-path=" in line]
+    assert len(cells) == 15
+    assert all("<path d=" in line and line.endswith("/>") for line in cells)
+
+
+def test_a_notebook_shows_a_drawing_once_and_as_a_vector():
+    figure = plots.plot_transform_graph()
+    formatted, _ = DisplayFormatter().format(plots.as_vector(figure))
+    assert set(formatted) == {"image/svg+xml", "text/plain"}
+    assert formatted["text/plain"] == "Drawing(width=316.8, height=360.0)"
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_what_is_no_figure_cannot_be_a_drawing():
+    with pytest.raises(TypeError, match="`figure` must be a Matplotlib figure. Received: Axes"):
+        plots.as_vector(plots.plot_transform_graph().axes[0])
 
 
 # --- distributions ---

@@ -9,10 +9,13 @@ from bn_companion.plots.handover import plot_handover
 from bn_companion.plots.networks import plot_layer_order
 from bn_companion.plots.runs import plot_arms, plot_history, plot_study
 from bn_companion.plots.style import ArmStyle, arm_style, use_style
+from bn_companion.plots.vector import Drawing, as_vector
 
 __all__ = [
     "ArmStyle",
+    "Drawing",
     "arm_style",
+    "as_vector",
     "plot_arms",
     "plot_batch_axes",
     "plot_distances",

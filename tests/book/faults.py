@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from tests.book.faults_in_figures import spoil
+from tests.book.faults_in_figures import spoil, spoil_drawing
 from tests.book.nbval_tolerance.declarations import Rules, read_rules
-from tests.book.nbval_tolerance.outputs import GLUED, IMAGES, tokenise
+from tests.book.nbval_tolerance.outputs import DRAWING, GLUED, IMAGES, tokenise
 from tests.book.nbval_tolerance.tokens import Token
 from tests.book.stored import IGNORE
 
@@ -37,6 +37,9 @@ KINDS = (
     "figure: axes stretched",
     "figure: glyph missing",
     "figure: another figure",
+    "drawing: colour changed",
+    "drawing: mark missing",
+    "drawing: mark moved",
     "count removed",
     "notebook stripped",
     "alt text removed",
@@ -134,6 +137,8 @@ def _contents(
             if kind in IMAGES:
                 spoilt = spoil(content, _other_figures(notebook, content), rules.figure)
                 edits = [(f"figure: {name}", "", picture) for name, picture in spoilt]
+            elif kind == DRAWING:
+                edits = [(f"drawing: {name}", "", svg) for name, svg in spoil_drawing(content)]
             else:
                 edits = list(_text(kind, content, _at(fresh, path), rules))
             for name, detail, edited in edits:

@@ -10,7 +10,7 @@ from nbformat.v4 import new_output
 from tests.book.execute import execute
 from tests.book.nbval_tolerance.declarations import Rules
 from tests.book.nbval_tolerance.outputs import compare_cell
-from tests.book.samples import FIGURE, code, notebook, prose, write
+from tests.book.samples import DRAWING, FIGURE, code, notebook, prose, write
 
 ERROR = "raise ValueError('no such layer: 3')"
 GLUE = """\
@@ -97,6 +97,11 @@ CASES = {
         code(GLUE, "glued-name", nbval={"abs": 0.02}),
         lambda c: text(c, "accuracy", "precision"),
         "metadata: stored {'scrapbook': {'mime_prefix'",
+    ),
+    "drawing": (
+        code(DRAWING, "drawing", nbval={"abs": 1}),  # which is for what is printed, not drawn
+        lambda c: text(c, "L 8 4", "L 8 5"),
+        "image/svg+xml: line 1",
     ),
     "figure": (code(FIGURE, "figure"), None, None),
     "figure-of-another-run": (
