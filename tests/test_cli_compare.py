@@ -206,7 +206,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(run, folder, monkey
     said = run(*stored, cwd=folder)
     assert (said.returncode, said.stdout) == (130, "")
     assert said.stderr == (
-        "bn-companion compare: stopped; 2 runs are finished and kept in s.sqlite: "
+        "bn-companion compare: stopped; 2 runs are kept in s.sqlite: "
         "the same command with --resume goes on from there\n"
     )
     assert len(Store(folder / "s.sqlite").rows()) == 2
@@ -240,9 +240,12 @@ def test_ctrl_c_while_the_model_is_loaded(run, folder, monkeypatch):
         "bn-companion compare: stopped before the first run: nothing is kept, and nothing is lost\n"
     )
     assert not (folder / "s.sqlite").exists()
+    (folder / "s.sqlite").write_bytes(b"other things")
+    assert "stopped; `store` must be a store" in run(*stored, cwd=folder).stderr
+    (folder / "s.sqlite").unlink()
     Store(folder / "s.sqlite")
     assert run(*stored, cwd=folder).stderr == (
-        "bn-companion compare: stopped; what was finished before is kept in s.sqlite: "
+        "bn-companion compare: stopped; 0 runs are kept in s.sqlite: "
         "the same command goes on from there\n"
     )
 
@@ -268,7 +271,7 @@ def test_a_signal_stops_a_process_between_two_chunks(folder):
     assert 0 < count < 4000
     assert (process.returncode, out) == (130, "")
     assert err == (
-        f"bn-companion compare: stopped; {count} runs are finished and kept in s.sqlite: "
+        f"bn-companion compare: stopped; {count} runs are kept in s.sqlite: "
         "the same command with --resume goes on from there\n"
     )
 

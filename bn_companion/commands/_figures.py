@@ -28,5 +28,5 @@ def save_figure(draw: "Callable[[], Figure]", path: Path) -> None:
         use_style()
         figure = draw()
         with replacing(path) as new:
-            figure.savefig(new, format=path.suffix.lower().lstrip("."))
+            figure.savefig(new, format=path.suffix.lstrip("."))
         plt.close(figure)

@@ -1,12 +1,11 @@
 """``bn-companion compare``: none, before or after, for a saved model on data of your own."""
 
 import argparse
-import json
 import sys
 import warnings
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bn_companion._files import write_atomically
 from bn_companion.build.placement import Placement
@@ -22,10 +21,7 @@ from bn_companion.commands._running import (
     refusing,
     shows_bar,
 )
-from bn_companion.commands._tables import TABLES, as_text
-
-if TYPE_CHECKING:
-    from bn_companion.train.study import PlacementStudy
+from bn_companion.commands._studies import STUDIES, TABLES
 
 __all__ = ["register"]
 
@@ -130,7 +126,7 @@ def register(commands: Any) -> None:
     )
     files.add_argument("--figure", type=Path, metavar="FILE", help="as .png, .svg or .pdf")
     files.add_argument(
-        "--format", choices=("json", "text"), default="text", help="of stdout (default: text)"
+        "--format", choices=sorted(STUDIES), default="text", help="of stdout (default: text)"
     )
     add_force(files)
     add_progress(parser)
@@ -142,8 +138,8 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
         parser.error("--resume needs the --store to go on with")
     try:
         return guarded("compare", lambda: _compare(arguments))
-    except KeyboardInterrupt as stop:
-        complain("compare", _how_to_resume(arguments, getattr(stop, "runs", None)))
+    except KeyboardInterrupt:
+        complain("compare", _how_to_resume(arguments))
         return 130
 
 
@@ -165,6 +161,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         check_model(model, dataset, rule=f"{path} must be")
         _note_what_stays(arguments, model)
         warnings.simplefilter("ignore", PlacementWarning)  # the notes say the same
+        warnings.filterwarnings("ignore", "[0-9]+ tasks which were")  # joblib, after Ctrl-C
         study = compare_placements(
             model,
             dataset,
@@ -178,10 +175,10 @@ def _compare(arguments: argparse.Namespace) -> int:
             progress=shows_bar(arguments.progress),
             **({} if rates is None else {"learning_rates": rates}),
         )
-    sys.stdout.write(_as_json(study) if arguments.format == "json" else _as_text(study))
+    sys.stdout.write(STUDIES[arguments.format](study))
     sys.stdout.flush()
     for table in arguments.table:
-        write_atomically(table, TABLES[table.suffix.lower()](study.table()).encode())
+        write_atomically(table, TABLES[table.suffix](study.table()).encode())
     if arguments.figure is not None:
         save_figure(study.plot, arguments.figure)
     return 0
@@ -226,42 +223,19 @@ def _check(arguments: argparse.Namespace) -> None:
         raise RefusalError(f"Each file must be named once. Received more than once: {twice[0]!r}")
 
 
-def _how_to_resume(arguments: argparse.Namespace, finished: Sized | None) -> str:
-    """Return what to say after Ctrl-C; `finished` are runs, None if it came before the first."""
-    store = arguments.store
-    if store is None:
+def _how_to_resume(arguments: argparse.Namespace) -> str:
+    """Return what to say after Ctrl-C, which may have come at any moment."""
+    path = arguments.store
+    if path is None:
         return "stopped, and nothing is kept; give --store FILE.sqlite to be able to go on"
-    if not store.exists():
+    if not path.exists():
         return "stopped before the first run: nothing is kept, and nothing is lost"
-    kept = "what was finished before is"
-    if finished is not None:
-        count = len(finished)
-        kept = f"{counted(count, 'run')} {'is' if count == 1 else 'are'} finished and"
+    from bn_companion.train.store import Store  # noqa: PLC0415 (imports NumPy)
+
+    try:
+        count = len(Store(path).rows())  # what is there, whatever was being done to it
+    except ValueError as error:
+        return f"stopped; {error}"
+    kept = f"{counted(count, 'run')} {'is' if count == 1 else 'are'} kept in {path}"
     again = "the same command" + ("" if arguments.resume else " with --resume")
-    return f"stopped; {kept} kept in {store}: {again} goes on from there"
-
-
-def _as_text(study: "PlacementStudy") -> str:
-    low, high = study.interval
-    seeds = study.runs["seed"].nunique()
-    return (
-        f"{as_text(study.table())}\n"
-        f"{study.best} minus {study.rival} in test accuracy: {low:+.4f} to {high:+.4f} "
-        f"(95% interval, {seeds} seeds)\n"
-        f"Verdict: {study.verdict}\n"
-    )
-
-
-def _as_json(study: "PlacementStudy") -> str:
-    def rows(frame: Any) -> Any:
-        return json.loads(frame.to_json(orient="records", double_precision=15))
-
-    said = {
-        "verdict": study.verdict,
-        "best": study.best,
-        "rival": study.rival,
-        "interval": list(study.interval),
-        "table": rows(study.table().reset_index()),
-        "pairs": rows(study.pairs),
-    }
-    return json.dumps(said, indent=2) + "\n"
+    return f"stopped; {kept}: {again} goes on from there"
