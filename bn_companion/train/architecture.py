@@ -1,16 +1,13 @@
 """What a builder builds: initial numbers by seed, a signature, and whether it vectorises."""
 
-import contextlib
 import json
-import random
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 
 from bn_companion.train.program import Values, values_of
+from bn_companion.train.seeding import seeded
 
 __all__ = ["build_seeded", "refusal_to_vectorize", "signature"]
 
@@ -30,26 +27,11 @@ _ONE_AT_A_TIME = {
     ),
     "recurrent layers": (_LAYERS.RNN,),
 }
-# Keras's seeding is global to the process: two threads must not build at the same time.
-_SEEDING = threading.RLock()
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed as ``keras.utils.set_random_seed``; give Python's and NumPy's state back after."""
-    with _SEEDING:
-        python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-        try:
-            keras.utils.set_random_seed(seed)
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)  # noqa: NPY002
 
 
 def build_seeded(build: Callable[[], Any], seed: int) -> tuple[Any, Values]:
     """Return the model that `build` makes after ``set_random_seed(seed)``, and its numbers."""
-    with _seeded(seed):
+    with seeded(seed):
         model = build()
     if not isinstance(model, keras.Model):
         raise TypeError(f"`build` must return a keras.Model. Received: {type(model).__name__}")
