@@ -12,6 +12,7 @@ from tests.book.chapters import ROOT
 
 RESULTS = ROOT / "book" / "results"
 NAMES = sorted(path.stem for path in RESULTS.glob("*.csv"))
+STUDIES = [name for name in NAMES if "placement" in pd.read_csv(RESULTS / f"{name}.csv", nrows=0)]
 
 
 def about(path):
@@ -35,8 +36,8 @@ def test_a_result_says_how_it_was_made(name):
     assert os.sep not in facts["command"].removeprefix("python book/results/")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_result_holds_what_it_says(name):
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_holds_what_it_says(name):
     facts, table = about(RESULTS / name), pd.read_csv(RESULTS / f"{name}.csv")
     assert sorted(table["seed"].unique()) == facts["seeds"]
     rates = table.groupby("placement")["learning_rate"].unique().explode().to_dict()
@@ -57,18 +58,52 @@ def test_section_4_1_was_trained_to_its_full_length():
     assert (table["p50"] <= table["p85"]).all()
 
 
+def run_program(name, *options, **variables):
+    """Run the program of a result, which must succeed."""
+    done = subprocess.run(
+        [sys.executable, str(RESULTS / f"{name}.py"), *options],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "BN_COMPANION_QUIET": "1"} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_folding_saves_what_it_says():
+    facts, table = about(RESULTS / "folding"), pd.read_csv(RESULTS / "folding.csv")
+    assert set(table["network"]) == set(facts["networks"])
+    assert (table[["before_ms", "after_ms"]] > 0).all(axis=None)
+    cases = table.groupby(["network", "runtime", "batch"])["round"]
+    assert (cases.nunique() == table["round"].nunique()).all()
+    assert (cases.nunique() == cases.size()).all()
+    assert table["round"].nunique() >= 20
+    for network in facts["networks"].values():
+        assert network["folded"] == network["normalizations"] > 0
+        assert network["largest_relative_difference"] < 1e-4
+        for before, after in (network["parameters"], network["layers"]):
+            assert after < before
+        before, after = network["lite_operations"]
+        assert before == after, "the converter folds by itself"
+
+
+def test_the_program_of_folding_runs(tmp_path):
+    options = ["--networks", "MobileNet", "--runtimes", "function", "--side", "32"]
+    run_program("folding", *options, "--batch", "1", "--rounds", "2", "--out", str(tmp_path))
+    facts, table = about(tmp_path / "folding"), pd.read_csv(tmp_path / "folding.csv")
+    assert table[["network", "runtime", "batch", "round"]].to_numpy().tolist() == [
+        ["MobileNet", "function", 1, 0],
+        ["MobileNet", "function", 1, 1],
+    ]
+    assert facts["networks"]["MobileNet"]["folded"] == 27
+    assert facts["processor"]
+
+
 def test_the_program_of_section_4_1_runs_and_goes_on_where_it_was(tmp_path):
     def run():
-        command = [sys.executable, str(RESULTS / "section_4_1.py"), "--data", "digits"]
-        command += ["--seeds", "2", "--steps", "120", "--work", str(tmp_path / "work")]
-        done = subprocess.run(
-            [*command, "--out", str(tmp_path)],
-            env=os.environ | {"PYTHONPATH": str(ROOT), "JOBS": "1", "BN_COMPANION_QUIET": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        options = ["--data", "digits", "--seeds", "2", "--steps", "120"]
+        options += ["--work", str(tmp_path / "work"), "--out", str(tmp_path)]
+        run_program("section_4_1", *options, JOBS="1")
         return pd.read_csv(tmp_path / "section_4_1.csv"), about(tmp_path / "section_4_1")
 
     table, facts = run()
