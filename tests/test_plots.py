@@ -301,3 +301,54 @@ def test_a_history_is_drawn_over_steps_where_it_is_asked_to():
     assert plots.plot_history(history, over="step", ax=right) is right
     assert right.get_xlabel() == "step"
     assert not left.lines
+
+
+# --- agreement ---
+
+
+def test_values_that_agree_lie_on_the_line_and_others_off_it():
+    given = {"same": [1.0, 2.0, 4.0], "other": [1.0, 3.0, 4.0]}
+    ax = plots.plot_deviations([1.0, 2.0, 4.0], given, labels=("one", "two less one"))
+    line, same, other = ax.lines
+    assert list(line.get_ydata()) == [0, 0]
+    assert same.get_xdata().tolist() == [1.0, 2.0, 4.0]
+    assert same.get_ydata().tolist() == [0.0, 0.0, 0.0]
+    assert other.get_ydata().tolist() == [0.0, 1.0, 0.0]
+    assert same.get_marker() != other.get_marker()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("one", "two less one")
+    assert plots.plot_deviations([1.0], {"same": [1.0]}, limits=(-2, 2)).get_ylim() == (-2, 2)
+
+
+def test_maps_of_differences_share_their_shades():
+    figure = plots.plot_differences_by_position({"a": [[0.0, 1.0]], "b": [[4.0], [2.0]]})
+    first, second, bar = figure.axes
+    assert [ax.get_title() for ax in (first, second)] == ["a", "b"]
+    assert first.images[0].get_clim() == second.images[0].get_clim() == (0, 4)
+    assert second.images[0].get_array().tolist() == [[4.0], [2.0]]
+    assert bar.get_ylabel() == "largest difference"
+    limited = plots.plot_differences_by_position({"a": [[0.0, 1.0]]}, limit=9.0)
+    assert limited.axes[0].images[0].get_clim() == (0, 9)
+
+
+def test_ratios_stand_in_the_order_of_the_rows_around_one():
+    index = pd.MultiIndex.from_tuples([("xla", "ResNet", 1), ("lite", "ResNet", 16)])
+    columns = {"ratio": [0.8, 1.1], "low": [0.7, 1.0], "high": [0.9, 1.3]}
+    ax = plots.plot_ratios(pd.DataFrame(columns, index=index), label="time", limits=(0.5, 1.5))
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert names == ["xla ResNet 1", "lite ResNet 16"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first row is at the top"
+    assert ax.get_xlim() == (0.5, 1.5)
+    one, points = ax.lines[0], ax.containers[0].lines[0]
+    assert list(one.get_xdata()) == [1, 1]
+    assert points.get_xdata().tolist() == [0.8, 1.1]
+    whiskers = [path.vertices[:, 0].tolist() for path in ax.collections[0].get_paths()]
+    assert whiskers == [pytest.approx([0.7, 0.9]), pytest.approx([1.0, 1.3])]
+
+
+def test_what_cannot_be_compared_is_refused():
+    with pytest.raises(ValueError, match="shape of `reference`.*'b' of shape"):
+        plots.plot_deviations([1.0, 2.0], {"a": [1.0, 2.0], "b": [1.0]})
+    with pytest.raises(ValueError, match="`differences` must hold matrices.*'a' of shape"):
+        plots.plot_differences_by_position({"a": [1.0, 2.0]})
+    with pytest.raises(ValueError, match="`frame` must have the columns.*Missing: .'high'"):
+        plots.plot_ratios(pd.DataFrame({"ratio": [1.0], "low": [0.9]}))
