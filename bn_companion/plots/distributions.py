@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_distances", "plot_percentiles"]
 
-_GRAY = "#525A6E"
-
 
 def plot_percentiles(
     frames: "pd.DataFrame | Mapping[str, pd.DataFrame]",
@@ -198,8 +196,8 @@ def _draw_pair(
 def _keys(ends: Sequence[str], arms: Sequence[str]) -> tuple[list[Any], list[str]]:
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
-    gray: dict[str, Any] = {"color": _GRAY, "marker": "o", "linestyle": "none"}
-    handles = [Line2D([], [], markerfacecolor="white", **gray), Line2D([], [], **gray)]
+    black: dict[str, Any] = {"color": "black", "marker": "D", "linestyle": "none"}
+    handles = [Line2D([], [], markerfacecolor="white", **black), Line2D([], [], **black)]
     styles = [arm_style(name, others=arms) for name in arms]
     handles += [Line2D([], [], color=s.color, marker=s.marker, linestyle="none") for s in styles]
     return handles, [*ends, *(s.label for s in styles)]
