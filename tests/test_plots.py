@@ -277,21 +277,61 @@ def test_the_band_is_the_first_seeds_and_every_other_seed_has_its_line():
     assert first.get_ylim() == second.get_ylim()
 
 
+def test_several_frames_stand_side_by_side_with_the_arms_in_rows():
+    figure = plots.plot_percentiles({"short": percentiles(), "long": percentiles()})
+    assert [ax.get_title() for ax in figure.axes] == [
+        *("short, no BN", "long, no BN"),
+        *("short, BN before", "long, BN before"),
+    ]
+    figure.axes[1].set_xscale("log")
+    assert [ax.get_xscale() for ax in figure.axes] == ["linear", "log"] * 2
+    with pytest.raises(ValueError, match="`frames` must have the same arms"):
+        plots.plot_percentiles({"short": percentiles(), "long": percentiles(("none", "after"))})
+
+
+def distances(seeds=(0, 1), activations=("relu", "tanh"), tensors=("u", "Wu+b")):
+    rows = [
+        (activation, "before", seed, epoch, tensor, (seed + 1) * (1 + epoch) / (1 + n), seed)
+        for activation in activations
+        for seed in seeds
+        for epoch in (0, 20)
+        for n, tensor in enumerate(tensors)
+    ]
+    columns = ["activation", "placement", "seed", "epoch", "tensor", "distance", "skewness"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def test_each_distance_runs_from_the_hollow_mean_to_the_filled_one():
-    rows = [("relu", "before", 0, 0.3, 0.1), ("relu", "before", 1, 0.5, 0.1)]
-    rows += [("tanh", "before", 0, 0.2, 0.2)]
-    frame = pd.DataFrame(rows, columns=["activation", "placement", "seed", "u", "Wu+b"])
-    figure = plots.plot_distances(frame)
+    figure = plots.plot_distances(distances())
     assert [ax.get_title() for ax in figure.axes] == ["relu", "tanh"]
-    joined = [line.get_xdata() for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
-    assert any(list(ends) == pytest.approx([0.4, 0.1]) for ends in joined)
-    assert figure.axes[0].get_yticklabels()[0].get_text() == "BN before"
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["u", "Wu+b"]
+    lines = figure.axes[0].lines
+    joined = [list(line.get_ydata()) for line in lines if line.get_linestyle() == "-"]
+    assert joined == [pytest.approx([1.5, 0.75]), pytest.approx([31.5, 15.75])]
+    large = [line for line in lines if 4 < line.get_markersize() < 5]
+    assert [line.get_markerfacecolor() == "white" for line in large] == [True, False] * 2
+    small = [list(line.get_ydata()) for line in lines if line.get_markersize() < 2]
+    assert small[:2] == [[1.0, 2.0], [0.5, 1.0]]
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["0", "20"]
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["u", "Wu+b", "BN before"]
+
+
+def test_each_measure_has_a_column_of_panels():
+    figure = plots.plot_distances(distances(), measures=("distance", "skewness"))
+    assert [ax.get_title() for ax in figure.axes] == [
+        *("relu, distance", "relu, skewness"),
+        *("tanh, distance", "tanh, skewness"),
+    ]
+
+
+def test_a_distance_needs_a_pair():
+    with pytest.raises(ValueError, match=r"`pair` must be a column of two.*Received: \['u'\]"):
+        plots.plot_distances(distances(tensors=("u",)))
 
 
 @pytest.mark.parametrize("draw", [plots.plot_percentiles, plots.plot_distances])
 def test_a_frame_without_the_columns_is_refused(draw):
-    with pytest.raises(ValueError, match="`frame` must have the columns.*Missing"):
+    with pytest.raises(ValueError, match="`frames?` must have the columns.*Missing"):
         draw(percentiles().drop(columns="placement"))
 
 

@@ -378,6 +378,14 @@ def test_a_snapshot_is_the_run_as_it_was_then(tiny, path):
         np.testing.assert_array_equal(np.asarray(ours), initial)
 
 
+def test_a_model_can_be_used_again_for_another_run_and_epoch(tiny):
+    replicas = train(small, tiny, epochs=3, snapshots=[1])
+    model = replicas.model(0)
+    for run, epoch in ((2, 1), (1, 0), (3, None)):
+        assert replicas.model(run, epoch=epoch, into=model) is model
+        assert largest_difference(model, replicas.model(run, epoch=epoch)) == 0
+
+
 def test_snapshots_of_runs_that_all_diverged_are_what_they_kept(tiny):
     replicas = train(small, tiny, seeds=1, learning_rates=1e38, epochs=9, snapshots=[2, 9])
     assert largest_difference(replicas.model(0, epoch=9), replicas.model(0)) == 0
@@ -566,6 +574,8 @@ def test_only_runs_that_exist_and_were_kept_come_back(tiny):
         replicas.model(0)
     with pytest.raises(ValueError, match=r"`epoch` must be 0 or one of the snapshots.*Received: 1"):
         replicas.model(0, epoch=1)
+    with pytest.raises(ValueError, match="`into` must be a model .* Received: 'mlp', with other"):
+        train(small, tiny, seeds=1, epochs=1).model(0, into=bn.mlp((5,), 2))
     with pytest.raises(ValueError, match="`path` must not be 'vectorized'"):
         train(
             lambda: bn.convnet((8, 8, 1), 10),
