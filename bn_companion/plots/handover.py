@@ -38,8 +38,9 @@ def plot_handover(
     Returns
     -------
     Figure
-        Histograms over all units and inputs. The bar of exact zeros is hatched; below each stand
-        mean and standard deviation, as a dot with whiskers.
+        Histograms over all units and inputs. The bar of exact zeros is hatched, and cut where it
+        is half as tall again as the tallest other bar; below each stand mean and standard
+        deviation, as a dot with whiskers.
 
     Raises
     ------
@@ -61,6 +62,7 @@ def plot_handover(
     """
     import keras  # noqa: PLC0415
     import matplotlib.pyplot as plt  # noqa: PLC0415
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
     arms = list(models)
     figure, axes = plt.subplots(
@@ -89,6 +91,9 @@ def plot_handover(
             ax.grid(visible=False)
             ax.spines["left"].set_visible(False)
         row[0].set_ylabel(style.label, rotation=0, ha="right", va="center")
+    for ax in axes[-1]:
+        ax.set_xlabel("value")
+        ax.xaxis.set_major_locator(MaxNLocator(7, integer=True))
     axes[0, 0].set_title("the activation receives")
     axes[0, 1].set_title("the next layer receives")
     return figure
