@@ -253,13 +253,14 @@ def test_each_difference_stands_in_its_panel_with_its_interval():
     first, second = figure.axes
     assert [ax.get_title() for ax in figure.axes] == ["relu", "tanh"]
     for ax in figure.axes:
-        assert [label.get_text() for label in ax.get_xticklabels()] == ["15", "60", "240"]
-        assert ax.get_xlabel() == "epochs"
+        labels = [label.get_text() for label in ax.get_yticklabels()]
+        assert labels == ["15 epochs", "60 epochs", "240 epochs"]
     line, _, (bars,) = first.containers[0]
-    assert line.get_xydata().tolist() == [[1, 0.01], [0, 0.02]]
-    ends = [path[:, 1].tolist() for path in bars.get_segments()]
+    assert line.get_xydata().tolist() == [[0.01, 1], [0.02, 0]]
+    ends = [path[:, 0].tolist() for path in bars.get_segments()]
     assert ends == [pytest.approx([-0.01, 0.04]), pytest.approx([0.01, 0.03])]
-    assert second.containers[0][0].get_xydata().tolist() == [[2, -0.05]]
+    assert second.containers[0][0].get_xydata().tolist() == [[-0.05, 2]]
+    assert second.get_xlabel() == "before minus after"
 
 
 def test_a_difference_wears_the_colour_of_neither_arm():
@@ -288,8 +289,8 @@ def handed_over(zeros):
 
 def test_the_handover_shows_both_sides_of_the_activation():
     received, handed_on = handed_over(zeros=1).axes
-    assert received.get_title() == "the activation receives"
-    assert handed_on.get_title() == "the next layer receives"
+    assert received.get_title() == "the activation\nreceives"
+    assert handed_on.get_title() == "the next layer\nreceives"
     assert received.get_xlabel() == handed_on.get_xlabel() == "value"
     heights = [[bar.get_height() for bar in ax.patches] for ax in (received, handed_on)]
     assert sum(heights[0]) == pytest.approx(1)  # nothing is exactly zero in front of the ReLU

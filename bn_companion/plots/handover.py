@@ -66,7 +66,7 @@ def plot_handover(
 
     arms = list(models)
     figure, axes = plt.subplots(
-        len(arms), 2, figsize=(6.4, 1.25 * len(arms) + 0.8), sharex=True, squeeze=False
+        len(arms), 2, figsize=(4.8, 1.15 * len(arms) + 1.0), sharex=True, squeeze=False
     )
     bins = np.linspace(*limits, 49)
     for row, name in zip(axes, arms, strict=True):
@@ -80,9 +80,10 @@ def plot_handover(
             ax.bar(bins[:-1], shares / len(values), np.diff(bins), align="edge", color=style.color)
             top = max(0.02, float(shares.max()) / len(values))
             if zeros > 0:
-                ax.bar(0, min(zeros, 1.5 * top), 0.16, color="white", ec=style.color, hatch="////")
+                height, width = min(zeros, 1.5 * top), bins[1] - bins[0]
+                ax.bar(0, height, width, color="white", ec=style.color, hatch="////")
                 if zeros > 1.5 * top:
-                    ax.text(0.15, 1.2 * top, "zeros", color=style.color, fontsize=9)
+                    ax.text(width, 1.2 * top, "zeros", color=style.color, fontsize=9)
             ax.errorbar(
                 values.mean(), -0.25 * top, xerr=values.std(), color="black", marker=".", capsize=3
             )
@@ -94,6 +95,6 @@ def plot_handover(
     for ax in axes[-1]:
         ax.set_xlabel("value")
         ax.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-    axes[0, 0].set_title("the activation receives")
-    axes[0, 1].set_title("the next layer receives")
+    axes[0, 0].set_title("the activation\nreceives")
+    axes[0, 1].set_title("the next layer\nreceives")
     return figure

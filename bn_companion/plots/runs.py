@@ -148,9 +148,9 @@ def plot_differences(
     frame : pandas.DataFrame
         A row per `panel` and `over`, with the columns ``difference``, ``low`` and ``high``.
     panel : str, default "activation"
-        The column that makes the panels, side by side.
+        The column that makes the panels, one below the other.
     over : str, default "epochs"
-        The column of the horizontal axis; its values stand at equal distances.
+        The column that makes the rows of a panel, in ascending order.
     label : str
         What the difference is.
 
@@ -175,28 +175,31 @@ def plot_differences(
     ['relu', 'tanh']
     """
     import matplotlib.pyplot as plt  # noqa: PLC0415
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
     columns = [panel, over, "difference", "low", "high"]
     if missing := [name for name in columns if name not in frame]:
         raise ValueError(f"`frame` must have the columns {columns}. Missing: {missing}")
     panels, ticks = list(dict.fromkeys(frame[panel])), sorted(set(frame[over]))
-    figure, axes = plt.subplots(1, len(panels), figsize=(6.4, 3.0), sharey=True, squeeze=False)
-    for ax, name in zip(axes[0], panels, strict=True):
+    height = 0.55 + len(panels) * (0.5 + 0.25 * len(ticks))
+    figure, axes = plt.subplots(len(panels), 1, figsize=(4.8, height), sharex=True, squeeze=False)
+    for ax, name in zip(axes[:, 0], panels, strict=True):
         part = frame[frame[panel] == name]
         middle = part["difference"].to_numpy()
-        ax.axhline(0, color="#404040", linewidth=1)
+        ax.axvline(0, color="#404040", linewidth=1)
         ax.errorbar(
-            [ticks.index(value) for value in part[over]],
             middle,
-            yerr=[middle - part["low"].to_numpy(), part["high"].to_numpy() - middle],
+            [ticks.index(value) for value in part[over]],
+            xerr=[middle - part["low"].to_numpy(), part["high"].to_numpy() - middle],
             fmt="o",
             color="#202020",
             capsize=4,
         )
-        ax.set_xticks(range(len(ticks)), ticks)
-        ax.set(title=name, xlabel=over, xlim=(-0.5, len(ticks) - 0.5))
-        ax.grid(visible=False, axis="x")
-    axes[0, 0].set_ylabel(label)
+        ax.set_yticks(range(len(ticks)), [f"{tick} {over}" for tick in ticks])
+        ax.set(title=name, ylim=(len(ticks) - 0.5, -0.5))
+        ax.grid(visible=False, axis="y")
+    axes[-1, 0].set_xlabel(label)
+    axes[-1, 0].xaxis.set_major_locator(MaxNLocator(5))
     return figure
 
 
