@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 
 import keras
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from IPython.core.formatters import DisplayFormatter
@@ -327,6 +328,82 @@ def test_each_measure_has_a_column_of_panels():
 def test_a_distance_needs_a_pair():
     with pytest.raises(ValueError, match=r"`pair` must be a column of two.*Received: \['u'\]"):
         plots.plot_distances(distances(tensors=("u",)))
+
+
+def test_each_difference_stands_in_its_panel_with_its_interval():
+    columns = ["activation", "epochs", "difference", "low", "high"]
+    rows = [("relu", 60, 0.01, -0.01, 0.04), ("relu", 15, 0.02, 0.01, 0.03)]
+    rows += [("tanh", 240, -0.05, -0.06, -0.03)]
+    figure = plots.plot_differences(pd.DataFrame(rows, columns=columns))
+    first, second = figure.axes
+    assert [ax.get_title() for ax in figure.axes] == ["relu", "tanh"]
+    for ax in figure.axes:
+        labels = [label.get_text() for label in ax.get_yticklabels()]
+        assert labels == ["15 epochs", "60 epochs", "240 epochs"]
+    line, _, (bars,) = first.containers[0]
+    assert line.get_xydata().tolist() == [[0.01, 1], [0.02, 0]]
+    ends = [path[:, 0].tolist() for path in bars.get_segments()]
+    assert ends == [pytest.approx([-0.01, 0.04]), pytest.approx([0.01, 0.03])]
+    assert second.containers[0][0].get_xydata().tolist() == [[-0.05, 2]]
+    assert second.get_xlabel() == "before minus after"
+
+
+def test_a_difference_wears_the_colour_of_neither_arm():
+    columns = ["activation", "epochs", "difference", "low", "high"]
+    figure = plots.plot_differences(pd.DataFrame([("relu", 15, 0.0, -0.1, 0.1)], columns=columns))
+    line = figure.axes[0].containers[0][0]
+    styles = [plots.arm_style(name) for name in ("before", "after")]
+    assert line.get_color() not in {style.color for style in styles}
+    assert line.get_marker() not in {style.marker for style in styles}
+
+
+def handed_over(zeros):
+    """A network whose second layer receives ReLUs, `zeros` of ten of them zero."""
+    model = bn.mlp((1,), 2, hidden=(10, 2), placement="none")
+    signs = [-1.0] * zeros + [1.0] * (10 - zeros)
+    model.get_layer("hidden_1_dense").set_weights([np.array([signs]), np.zeros(10)])
+    x = np.linspace(0.1, 1.0, 100)[:, np.newaxis]
+    return plots.plot_handover(
+        {"none": model},
+        x,
+        activation="hidden_1_activation",
+        following="hidden_2_dense",
+        limits=(-2, 2),
+    )
+
+
+def test_the_handover_shows_both_sides_of_the_activation():
+    received, handed_on = handed_over(zeros=1).axes
+    assert received.get_title() == "the activation\nreceives"
+    assert handed_on.get_title() == "the next layer\nreceives"
+    assert received.get_xlabel() == handed_on.get_xlabel() == "value"
+    heights = [[bar.get_height() for bar in ax.patches] for ax in (received, handed_on)]
+    assert sum(heights[0]) == pytest.approx(1)  # nothing is exactly zero in front of the ReLU
+    assert sum(heights[1]) == pytest.approx(1)
+    (hatched,) = (bar for bar in handed_on.patches if bar.get_hatch())
+    assert hatched.get_height() == pytest.approx(0.1)
+    means = [ax.containers[-1][0].get_xdata()[0] for ax in (received, handed_on)]
+    assert means == pytest.approx([0.55 * 0.8, 0.55 * 0.9])
+
+
+def test_a_bar_of_zeros_above_all_others_is_cut():
+    handed_on = handed_over(zeros=8).axes[1]
+    (hatched,) = (bar for bar in handed_on.patches if bar.get_hatch())
+    others = [bar.get_height() for bar in handed_on.patches if not bar.get_hatch()]
+    assert hatched.get_height() == pytest.approx(1.5 * max(others))
+    assert hatched.get_height() < 0.8
+    assert texts(handed_on) == ["zeros"]
+
+
+def test_a_handover_needs_the_layers_that_it_names():
+    model = bn.mlp((1,), 2, hidden=(2,))
+    with pytest.raises(ValueError, match="No such layer: nowhere"):
+        plots.plot_handover({"before": model}, [[0.0]], activation="nowhere", following="logits")
+
+
+def test_differences_need_their_columns():
+    with pytest.raises(ValueError, match=r"`frame` must have .*Missing: \['low', 'high'\]"):
+        plots.plot_differences(pd.DataFrame(columns=["activation", "epochs", "difference"]))
 
 
 @pytest.mark.parametrize("draw", [plots.plot_percentiles, plots.plot_distances])
