@@ -199,7 +199,7 @@ def plot_differences(
         ax.set(title=name, ylim=(len(ticks) - 0.5, -0.5))
         ax.grid(visible=False, axis="y")
     axes[-1, 0].set_xlabel(label)
-    axes[-1, 0].xaxis.set_major_locator(MaxNLocator(5))
+    axes[-1, 0].xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     return figure
 
 
