@@ -24,7 +24,16 @@ from tests.book.nbval_tolerance.tokens import (
     tokenise_text,
 )
 
-__all__ = ["DRAWING", "IMAGES", "Difference", "arrange", "compare_cell", "flatten", "tokenise"]
+__all__ = [
+    "DRAWING",
+    "IMAGES",
+    "Difference",
+    "arrange",
+    "compare_cell",
+    "flatten",
+    "is_record",
+    "tokenise",
+]
 
 IMAGES = ("image/png", "image/jpeg")
 # A drawing is code that draws: it is compared as the text that it is, to the letter.
@@ -81,16 +90,16 @@ def flatten(outputs: Sequence[Output], clean: Callable[[Any], Any] = lambda s: s
 def arrange(outputs: Sequence[Output]) -> list[Output]:
     """Return what a cell shows, then what it only stored for the prose; streams joined.
 
-    A value that ``glue`` stores without showing it comes out of the kernel like a figure, so that
-    it cuts a stream in two, or not, depending on when the kernel sends what was printed.
+    A value that ``glue`` stores without showing it has no place among what a reader sees, and it
+    must not cut what is printed in two.
     """
-    shown = [output for output in outputs if not _is_record(output)]
+    shown = [output for output in outputs if not is_record(output)]
     joined: list[Output] = []
     for name, group in groupby(shown, key=lambda output: output.get("name", "")):
         pieces = list(group)
         # nbval's joining also settles carriage returns and backspaces; it writes to its argument.
         joined += coalesce_streams(deepcopy(pieces)) if name else pieces
-    return joined + [output for output in outputs if _is_record(output)]
+    return joined + [output for output in outputs if is_record(output)]
 
 
 def compare_cell(
@@ -169,7 +178,7 @@ def _shorten(line: str | None, width: int = 100) -> str:
     return repr(line if len(line) <= width else line[: width - 3] + "...")
 
 
-def _is_record(output: Output) -> bool:
+def is_record(output: Output) -> bool:
     """Whether `glue` stored a value here without showing it."""
     data = output.get("data") or {}
     return bool(data) and all(mime.startswith(GLUED) for mime in data)
