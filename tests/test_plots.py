@@ -81,6 +81,25 @@ def test_history_draws_every_seed_thin_and_the_mean_thick():
     assert ax.get_ylabel() == "validation accuracy"
 
 
+def test_a_band_reaches_from_quartile_to_quartile_around_the_median():
+    """One seed of five that does something else moves neither."""
+    history = frame(("none", "before"), seeds=range(5))
+    odd = history["seed"] == 4
+    ax = plots.plot_history(history.assign(val_accuracy=history["val_accuracy"] + 100 * odd))
+    usual = plots.plot_history(history, seeds="band")
+    wild = history.assign(val_accuracy=history["val_accuracy"] + 100 * odd)
+    same = plots.plot_history(wild, seeds="band")
+    assert ax.get_ylim()[1] > 100 > same.get_ylim()[1]
+    for drawn in (usual, same):
+        assert [line.get_ydata().tolist() for line in drawn.lines] == [
+            pytest.approx([2.1, 2.2, 2.3])
+        ] * 2
+        assert [line.get_label() for line in drawn.lines] == ["no BN", "BN before"]
+        edges = drawn.collections[0].get_paths()[0].vertices
+        at_first = edges[edges[:, 0] == 1, 1]
+        assert [at_first.min(), at_first.max()] == pytest.approx([1.1, 3.1])
+
+
 # --- invariance ---
 
 
@@ -117,6 +136,11 @@ def test_unknown_arm_is_refused():
 def test_missing_columns_are_named():
     with pytest.raises(ValueError, match=r"Missing: \['seed', 'val_accuracy'\]"):
         plots.plot_history(frame().drop(columns=["seed", "val_accuracy"]))
+
+
+def test_seeds_are_lines_or_a_band():
+    with pytest.raises(ValueError, match="`seeds` must be 'lines' or 'band'. Received: 'dots'"):
+        plots.plot_history(frame(), seeds="dots")
 
 
 def test_layer_order_needs_chains():
@@ -308,8 +332,10 @@ def test_each_distance_runs_from_the_hollow_mean_to_the_filled_one():
     lines = figure.axes[0].lines
     joined = [list(line.get_ydata()) for line in lines if line.get_linestyle() == "-"]
     assert joined == [pytest.approx([1.5, 0.75]), pytest.approx([31.5, 15.75])]
-    large = [line for line in lines if 4 < line.get_markersize() < 5]
+    large = [line for line in lines if line.get_marker() == "s" and line.get_markersize() > 3]
     assert [line.get_markerfacecolor() == "white" for line in large] == [True, False] * 2
+    hollow, filled = (line.get_markersize() for line in large[:2])
+    assert hollow > filled + 2  # a pair in one place still shows both
     small = [list(line.get_ydata()) for line in lines if line.get_markersize() < 2]
     assert small[:2] == [[1.0, 2.0], [0.5, 1.0]]
     assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["0", "20"]
@@ -395,10 +421,30 @@ def test_a_bar_of_zeros_above_all_others_is_cut():
     assert texts(handed_on) == ["zeros"]
 
 
+def test_the_models_of_an_arm_count_alike():
+    """Two networks with one and eight of ten units at zero: nine of twenty, together."""
+    models = []
+    for zeros in (1, 8):
+        models.append(bn.mlp((1,), 2, hidden=(10, 2), placement="none"))
+        signs = [-1.0] * zeros + [1.0] * (10 - zeros)
+        models[-1].get_layer("hidden_1_dense").set_weights([np.array([signs]), np.zeros(10)])
+    x = np.linspace(0.1, 1.0, 100)[:, np.newaxis]
+    names = {"activation": "hidden_1_activation", "following": "hidden_2_dense"}
+    shares, means = [], []
+    for of_arm in (models[0], models[1], models):
+        ax = plots.plot_handover({"none": of_arm}, x, limits=(-2, 2), **names).axes[1]
+        shares.append(np.array([bar.get_height() for bar in ax.patches if not bar.get_hatch()]))
+        means.append(ax.containers[-1][0].get_xdata()[0])
+    assert shares[2] == pytest.approx((shares[0] + shares[1]) / 2)
+    assert means[2] == pytest.approx((means[0] + means[1]) / 2)
+
+
 def test_a_handover_needs_the_layers_that_it_names():
     model = bn.mlp((1,), 2, hidden=(2,))
     with pytest.raises(ValueError, match="No such layer: nowhere"):
         plots.plot_handover({"before": model}, [[0.0]], activation="nowhere", following="logits")
+    with pytest.raises(ValueError, match=r"must hold a model of every arm. None of: \['before'\]"):
+        plots.plot_handover({"before": []}, [[0.0]], activation="logits", following="logits")
 
 
 def test_differences_need_their_columns():

@@ -187,10 +187,12 @@ def _draw_pair(
 ) -> None:
     style = arm_style(name, others=arms)
     look: dict[str, Any] = {"color": style.color, "marker": style.marker, "linestyle": "none"}
-    ax.plot([position] * 2, [v.mean() for v in values], color=style.color, linewidth=1)
-    for each, face in zip(values, ("white", style.color), strict=True):
+    ends = [v.mean() for v in values]
+    ax.plot([position] * 2, ends, color=style.color, linewidth=1, marker="", zorder=2)
+    # The hollow marker is the larger one: it can be seen around a filled one in the same place.
+    for each, mean, size, face in zip(values, ends, (6, 3.5), ("white", style.color), strict=True):
         ax.plot([position] * len(each), each, **look, markersize=1.5, alpha=0.5)
-        ax.plot(position, each.mean(), **look, markersize=4.5, markerfacecolor=face, zorder=3)
+        ax.plot(position, mean, **look, markersize=size, markerfacecolor=face, zorder=3)
 
 
 def _keys(ends: Sequence[str], arms: Sequence[str]) -> tuple[list[Any], list[str]]:

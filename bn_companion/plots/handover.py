@@ -1,9 +1,10 @@
 """What each placement hands on: to the activation, and to the next layer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bn_companion.plots.style import arm_style
 
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_handover"]
 
+Array = npt.NDArray[Any]
+
 
 def plot_handover(
-    models: "Mapping[str, keras.Model]",
+    models: "Mapping[str, keras.Model | Sequence[keras.Model]]",
     x: Any,
     *,
     activation: str,
@@ -26,8 +29,9 @@ def plot_handover(
 
     Parameters
     ----------
-    models : mapping of str to keras.Model
-        The arms by name, placements first of all: networks whose layers bear the same names.
+    models : mapping of str to keras.Model or sequence of keras.Model
+        The arms by name, placements first of all: networks whose layers bear the same names. Of
+        several of an arm, one a seed, all values are put together, so that each counts as much.
     x : array_like of shape (batch, ...)
         Inputs. The models run on them as in training, on the statistics of this batch.
     activation, following : str
@@ -38,14 +42,14 @@ def plot_handover(
     Returns
     -------
     Figure
-        Histograms over all units and inputs. The bar of exact zeros is hatched, and cut where it
-        is half as tall again as the tallest other bar; below each stand mean and standard
-        deviation, as a dot with whiskers.
+        Histograms over all units, inputs and models of an arm. The bar of exact zeros is hatched,
+        and cut where it is half as tall again as the tallest other bar; below each stand mean and
+        standard deviation, as a dot with whiskers.
 
     Raises
     ------
     ValueError
-        If a model has no layer of that name.
+        If a model has no layer of that name, or an arm has no model.
 
     Examples
     --------
@@ -65,16 +69,18 @@ def plot_handover(
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
     arms = list(models)
+    several = {n: [m] if isinstance(m, keras.Model) else list(m) for n, m in models.items()}
+    if empty := [name for name, of_arm in several.items() if not of_arm]:
+        raise ValueError(f"`models` must hold a model of every arm. None of: {empty}")
     figure, axes = plt.subplots(
         len(arms), 2, figsize=(4.8, 1.15 * len(arms) + 1.0), sharex=True, squeeze=False
     )
     bins = np.linspace(*limits, 49)
     for row, name in zip(axes, arms, strict=True):
-        model, style = models[name], arm_style(name, others=arms)
-        tensors = [model.get_layer(activation).input, model.get_layer(following).input]
-        both = keras.Model(model.input, tensors)(np.asarray(x, np.float32), training=True)
-        for ax, tensor in zip(row, both, strict=True):
-            values = np.asarray(tensor).reshape(-1)
+        style = arm_style(name, others=arms)
+        both = [_inputs(model, (activation, following), x) for model in several[name]]
+        for ax, parts in zip(row, zip(*both, strict=True), strict=True):
+            values = np.concatenate(parts)
             zeros = float((values == 0).mean())
             shares, _ = np.histogram(np.clip(values[values != 0], *limits), bins)
             ax.bar(bins[:-1], shares / len(values), np.diff(bins), align="edge", color=style.color)
@@ -98,3 +104,12 @@ def plot_handover(
     axes[0, 0].set_title("the activation\nreceives")
     axes[0, 1].set_title("the next layer\nreceives")
     return figure
+
+
+def _inputs(model: "keras.Model", layers: Sequence[str], x: Any) -> list[Array]:
+    """Return all values that each of some layers receives, in training mode."""
+    import keras  # noqa: PLC0415
+
+    tensors = [model.get_layer(name).input for name in layers]
+    received = keras.Model(model.input, tensors)(np.asarray(x, np.float32), training=True)
+    return [np.asarray(values).reshape(-1) for values in received]

@@ -22,9 +22,10 @@ def plot_history(
     metric: str = "val_accuracy",
     arm: str = "placement",
     over: str = "epoch",
+    seeds: str = "lines",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw a metric over the training: each seed a thin line, the mean of each arm a thick one.
+    """Draw a metric over the training: what each seed does, and what they have in common.
 
     Parameters
     ----------
@@ -37,6 +38,10 @@ def plot_history(
         The column that tells the arms apart.
     over : str, default "epoch"
         The column that is time: epochs, or steps.
+    seeds : {"lines", "band"}, default "lines"
+        ``"lines"``: each seed a thin line, the mean of an arm a thick one. ``"band"``: the median
+        of an arm as a thick line, and a band from the lower to the upper quartile of its seeds:
+        what a single run cannot move.
     ax : Axes, optional
         Where to draw; by default in a new figure.
 
@@ -48,7 +53,7 @@ def plot_history(
     Raises
     ------
     ValueError
-        If a column is missing.
+        If a column is missing, or for other `seeds`.
 
     Examples
     --------
@@ -67,15 +72,22 @@ def plot_history(
             f"`history` must have the columns {arm!r}, 'seed', {over!r}, {metric!r}. "
             f"Missing: {missing}"
         )
+    if seeds not in ("lines", "band"):
+        raise ValueError(f"`seeds` must be 'lines' or 'band'. Received: {seeds!r}")
     if ax is None:
         _, ax = plt.subplots()
     arms = list(dict.fromkeys(history[arm]))
     for name in arms:
         style = arm_style(name, others=arms)
         runs = history[history[arm] == name].set_index([over, "seed"])[metric].unstack("seed")
-        ax.plot(runs, color=style.color, linestyle=style.linestyle, linewidth=0.6, alpha=0.35)
+        if seeds == "lines":
+            ax.plot(runs, color=style.color, linestyle=style.linestyle, linewidth=0.6, alpha=0.35)
+            middle = runs.mean(axis=1)
+        else:
+            low, middle, high = (runs.quantile(share, axis=1) for share in (0.25, 0.5, 0.75))
+            ax.fill_between(runs.index, low, high, color=style.color, alpha=0.2, linewidth=0)
         ax.plot(
-            runs.mean(axis=1),
+            middle,
             color=style.color,
             linestyle=style.linestyle,
             marker=style.marker,
