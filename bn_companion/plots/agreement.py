@@ -12,7 +12,6 @@ import numpy as np
 from bn_companion.plots.style import arm_style
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bn_companion.plots.columns import require_columns
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
@@ -84,8 +86,7 @@ def plot_differences(
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
     columns = [panel, over, "difference", "low", "high"]
-    if missing := [name for name in columns if name not in frame]:
-        raise ValueError(f"`frame` must have the columns {columns}. Missing: {missing}")
+    require_columns("frame", frame, columns)
     panels, ticks = list(dict.fromkeys(frame[panel])), sorted(set(frame[over]))
     height = 0.55 + len(panels) * (0.5 + 0.25 * len(ticks))
     figure, axes = plt.subplots(len(panels), 1, figsize=(4.8, height), sharex=True, squeeze=False)
@@ -143,8 +144,7 @@ def plot_ratios(
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     columns = ["ratio", "low", "high"]
-    if missing := [name for name in columns if name not in frame]:
-        raise ValueError(f"`frame` must have the columns {columns}. Missing: {missing}")
+    require_columns("frame", frame, columns)
     names = [" ".join(map(str, n)) if isinstance(n, tuple) else str(n) for n in frame.index]
     _, ax = plt.subplots(figsize=(5.4, 0.8 + 0.3 * len(frame)))
     draw_intervals(ax, *(frame[name] for name in columns), names=names, reference=1)

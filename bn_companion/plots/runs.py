@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bn_companion.plots.columns import require_columns
 from bn_companion.plots.intervals import draw_intervals
 from bn_companion.plots.style import arm_style
 
@@ -62,12 +63,7 @@ def plot_history(
     """
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    missing = [name for name in (arm, "seed", over, metric) if name not in history]
-    if missing:
-        raise ValueError(
-            f"`history` must have the columns {arm!r}, 'seed', {over!r}, {metric!r}. "
-            f"Missing: {missing}"
-        )
+    require_columns("history", history, (arm, "seed", over, metric))
     if ax is None:
         _, ax = plt.subplots()
     arms = list(dict.fromkeys(history[arm]))
