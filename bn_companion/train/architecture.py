@@ -36,15 +36,44 @@ _SEEDING = threading.RLock()
 
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed as ``keras.utils.set_random_seed``; give Python's and NumPy's state back after."""
-    with _SEEDING:
-        python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    """Seed as ``keras.utils.set_random_seed``; leave Python's and NumPy's state as they were."""
+    with _SEEDING, _own_random():
+        numpy = np.random.get_state()  # noqa: NPY002
         try:
             keras.utils.set_random_seed(seed)
             yield
         finally:
-            random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002
+
+
+@contextlib.contextmanager
+def _own_random() -> Iterator[None]:
+    """Give this thread a generator of its own behind the functions of the module `random`.
+
+    Keras draws the seeds of layers from there, and so do other threads whatever they want: a Dask
+    worker's, between two of our layers, when it sets the time of its next heartbeat.
+    """
+    ours, thread = random.Random(), threading.get_ident()
+    functions = {
+        name: function
+        for name, function in vars(random).items()
+        if isinstance(getattr(function, "__self__", None), random.Random)
+    }
+
+    def dispatch(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def draw(*arguments: Any, **options: Any) -> Any:
+            own = threading.get_ident() == thread
+            return (getattr(ours, name) if own else function)(*arguments, **options)
+
+        return draw
+
+    try:
+        for name, function in functions.items():
+            setattr(random, name, dispatch(name, function))
+        yield
+    finally:
+        for name, function in functions.items():
+            setattr(random, name, function)
 
 
 def build_seeded(build: Callable[[], Any], seed: int) -> tuple[Any, Values]:

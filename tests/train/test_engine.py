@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import threading
 from dataclasses import replace
 
 import keras
@@ -210,6 +211,29 @@ def test_initial_weights_are_those_of_the_seed(tiny):
     again = network(dropout=0.5)
     for ours, theirs in zip([*trainable, *others], variables(again), strict=True):
         np.testing.assert_array_equal(ours, np.asarray(theirs))
+
+
+def test_initial_weights_do_not_depend_on_what_other_threads_draw():
+    """As those of a Dask worker do, from the generator that Keras draws from."""
+    expected = build_seeded(network, 11)[1][0]
+    states, stop = [random.getstate()], threading.Event()
+
+    def draw():
+        while not stop.is_set():
+            random.random()
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        for _ in range(20):
+            values = build_seeded(network, 11)[1][0]
+            for ours, first in zip(values, expected, strict=True):
+                np.testing.assert_array_equal(ours, first)
+    finally:
+        stop.set()
+        thread.join()
+    assert random.getstate() != states[0], "the thread drew"
+    assert random.random.__self__ is random.randint.__self__
 
 
 def test_results_do_not_depend_on_the_chunks(tiny):
