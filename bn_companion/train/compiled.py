@@ -18,7 +18,7 @@ from bn_companion.train.philox import register_random_converters
 from bn_companion.train.program import Program
 from bn_companion.train.stacked import StackedProgram
 
-__all__ = ["Settings", "program_for"]
+__all__ = ["Settings", "forget_programs", "program_for"]
 
 _PROGRAMS_KEPT = 8
 
@@ -91,6 +91,11 @@ def program_for(
             _CACHE.programs.popitem(last=False)
     _CACHE.programs.move_to_end(key)
     return _CACHE.programs[key][0]
+
+
+def forget_programs() -> None:
+    """Let go of this thread's compiled programs, and of the memory that they hold."""
+    _CACHE.programs.clear()
 
 
 def _is_transparent(model: Any) -> bool:
