@@ -18,6 +18,7 @@ import pytest
 
 import bn_companion as bn
 from bn_companion.train import sweep as module
+from bn_companion.train.names import named_builds, named_datasets
 from bn_companion.train.store import COLUMNS, Store
 
 ROOT = Path(__file__).parents[2]
@@ -86,10 +87,10 @@ def test_builders_and_data_sets_go_by_their_names(wine):
         ("wide", "wine"),
         ("wide", "half"),
     ]
-    assert module._named_builds(partial(tiny)).keys() == {"build_0"}
-    assert module._named_builds([lambda: 0, lambda: 0]).keys() == {"build_0", "build_1"}
-    assert module._named_builds([tiny, tiny]).keys() == {"build_0", "build_1"}
-    assert module._named_datasets({"a": wine, "b": half}).keys() == {"a", "b"}
+    assert named_builds(partial(tiny)).keys() == {"build_0"}
+    assert named_builds([lambda: 0, lambda: 0]).keys() == {"build_0", "build_1"}
+    assert named_builds([tiny, tiny]).keys() == {"build_0", "build_1"}
+    assert named_datasets({"a": wine, "b": half}).keys() == {"a", "b"}
 
 
 def test_a_store_resumes_with_what_is_missing(tmp_path, undisturbed, monkeypatch):
