@@ -64,9 +64,9 @@ def train_chunks(
     pending = dict(enumerate(work))
     backend, configured = joblib.parallel.get_active_backend()
     _refuse_forks(backend)
-    client = getattr(backend, "client", None) if "Dask" in type(backend).__name__ else None
+    on_dask = type(backend).__name__ == "DaskDistributedBackend"
     jobs = joblib.effective_n_jobs(n_jobs)
-    if jobs == 1 and client is None:
+    if jobs == 1 and not on_dask:
         may_grow = n_jobs is None and configured is None and len(work) > 1
         for number in range(1 if may_grow else len(work)):
             outcome = _train_here(pending, number)
@@ -83,9 +83,9 @@ def train_chunks(
         dead: dict[int, Death] = {}
         failure = None
         results = (
-            through_joblib(pending, jobs=jobs, threads=threads)
-            if client is None
-            else through_dask(client, pending)
+            through_dask(backend, pending)
+            if on_dask
+            else through_joblib(pending, jobs=jobs, threads=threads)
         )
         with closing(results):
             for number, result in results:

@@ -121,9 +121,11 @@ def _by_rounds(tasks: Iterator[Any], jobs: int, options: dict[str, Any]) -> Iter
 
 
 def through_dask(
-    client: Any, pending: Mapping[int, Work]
+    backend: Any, pending: Mapping[int, Work]
 ) -> Generator[tuple[int, Result], None, None]:
     """Yield the number of each chunk and what came of it, as they finish on a Dask cluster.
+
+    `backend` is joblib's, with its client and what it passes on to ``client.submit``.
 
     The cluster itself starts a chunk again when a worker dies, as often as its setting
     ``distributed.scheduler.allowed-failures`` says; then there is a `Death` of that chunk alone.
@@ -131,6 +133,7 @@ def through_dask(
     """
     from distributed import as_completed  # noqa: PLC0415 (an optional extra)
 
+    client, options = backend.client, backend.submit_kwargs
     call = uuid.uuid4().hex[:8]
     templates = _Templates()
     shared: dict[int, Any] = {}
@@ -149,7 +152,8 @@ def through_dask(
         # A Dask worker trains as many chunks at a time as it has threads: one core each.
         parcel = Parcel(chunk.runs, chunk.width, threads=1)
         parts = share(templates.of(chunk)), parcel, share(dataset)
-        numbers[client.submit(train_parcel, number, *parts, key=f"chunk-{call}-{number}")] = number
+        key = f"chunk-{call}-{number}"
+        numbers[client.submit(train_parcel, number, *parts, key=key, **options)] = number
     finished = as_completed(list(numbers), loop=client.loop, with_results=True, raise_errors=False)
     try:
         for future, value in finished:

@@ -6,16 +6,19 @@ forked before its first operation, not after; so nothing here may run one at imp
 """
 
 import ctypes
+import json
 import multiprocessing
 import os
 import resource
 import signal
 import sqlite3
+import time
 from pathlib import Path
 
 import pandas as pd
 
 import bn_companion as bn
+from bn_companion.train.stacked import StackedProgram
 from bn_companion.train.store import Store
 
 # All that is loaded when it is first asked for, TensorFlow above all, is loaded in the server.
@@ -36,11 +39,11 @@ def normal():
     return MLP((13,), 3, hidden=(3,), placement="before")
 
 
-def sweep(store=None, **changes):
+def sweep(store=None, names=ARMS, **changes):
     """Train 12 runs, in 6 chunks if they are stacked."""
     options = {"seeds": 3, "learning_rates": [0.05, 0.2], "epochs": 2, "batch_size": 53}
     options |= {"chunk_size": 2, "n_jobs": 1, "progress": False, "store": store, **changes}
-    return SWEEP(dict(zip(ARMS, (plain, normal), strict=True)), WINE, **options)
+    return SWEEP(dict(zip(names, (plain, normal), strict=True)), WINE, **options)
 
 
 def start(target, *arguments):
@@ -99,6 +102,21 @@ def on_a_disk_of(size, folder, result, options):
     save(pd.DataFrame(Store(store).rows().values()), f"{result}.stored")
     mount(folder, "size=1m", flags=MS_REMOUNT)
     to_the_end(store, result, options)
+
+
+def seconds_to_the_first_step(store, result, options):
+    """Write the processor's seconds from the call to the first step, and until it is done."""
+    train_epoch, begin, seconds = StackedProgram.train_epoch, time.process_time(), []
+
+    def epoch(*arguments):
+        seconds.append(time.process_time() - begin)
+        train_epoch(*arguments)
+        seconds.append(time.process_time() - begin)
+        Path(result).write_text(json.dumps(seconds))
+        os._exit(0)
+
+    StackedProgram.train_epoch = epoch
+    sweep(store, **options)
 
 
 def holding_the_lock(store, sign):
