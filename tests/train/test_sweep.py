@@ -1,12 +1,7 @@
 """sweep: one tidy row a run, and a store that loses nothing."""
 
 import json
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -156,45 +151,6 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path, monkeypatch):
     assert len(Store(path).rows()) == 2
     monkeypatch.undo()
     assert len(run(chunk_size=2, store=path)) == 4
-
-
-SCRIPT = """
-import sys
-import bn_companion as bn
-bn.sweep(lambda: bn.mlp((13,), 3, hidden=()), "wine", seeds=400, learning_rates=[0.1],
-         epochs=3, batch_size=8, chunk_size=2, n_jobs=1, store=sys.argv[1], progress=False)
-"""
-
-
-def test_sigkill_loses_no_finished_run_and_records_none_twice(tmp_path):
-    path = tmp_path / "runs.sqlite"
-    counts = [0]
-    for _ in range(2):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(path)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )
-        deadline = time.monotonic() + 120
-        while stored(path) <= counts[-1] and time.monotonic() < deadline:
-            assert process.poll() is None, "the sweep ended before it could be killed"
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        counts.append(stored(path))
-    assert 0 < counts[1] < counts[2] < 400
-    rows = Store(path).rows()
-    assert len(rows) == counts[2]
-    assert sorted(seed for _, _, seed, _ in rows) == list(range(counts[2]))
-    assert all(None not in (*row[:4], *row[5:]) for row in rows.values())
-
-
-def stored(path):
-    try:
-        with sqlite3.connect(path) as connection:
-            return connection.execute("SELECT count(*) FROM runs").fetchone()[0]
-    except sqlite3.OperationalError:  # not made yet
-        return 0
 
 
 def test_ten_thousand_stored_runs_resume_at_once(tmp_path):
