@@ -15,6 +15,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+import joblib
 import pandas as pd
 
 import bn_companion as bn
@@ -79,6 +80,13 @@ def until_it_stops(store, result, options):
         sweep(store, **options)
     except (bn.SweepInterrupted, bn.SweepError) as stop:
         save(stop.runs, result, str(stop))
+
+
+def under_loky(store, result, options):
+    """Sweep in two workers, in a session like a terminal's: Ctrl-C reaches all of its processes."""
+    os.setsid()
+    with joblib.parallel_config(backend="loky"):
+        until_it_stops(store, result, {"n_jobs": 2, **options})
 
 
 def with_files_no_larger_than(size, store, result, options):

@@ -6,8 +6,6 @@ Real processes of loky and of a Dask cluster on this machine, real signals, real
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -26,7 +24,8 @@ import bn_companion as bn
 from bn_companion.train.stacked import StackedProgram
 from bn_companion.train.store import COLUMNS, Store
 
-ROOT = Path(__file__).parents[2]
+from . import children
+
 SCORES = ["train_loss", "val_loss", "val_accuracy", "test_loss", "test_accuracy"]
 
 
@@ -85,15 +84,38 @@ def undisturbed(tmp_path_factory):
     return sweep(network(tmp_path_factory.mktemp("undisturbed")), n_jobs=1)
 
 
-@pytest.fixture
-def fresh_workers():
-    """Workers that no other test has touched, and that none will meet."""
-    get_reusable_executor().shutdown(kill_workers=True)
-    yield
-    get_reusable_executor().shutdown(kill_workers=True)
+@pytest.fixture(scope="module")
+def expected():
+    return children.sweep(epochs=100)
 
 
 # --- loky ---
+
+
+def threads_in_use():
+    names = [Path(task, "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+    time.sleep(0.5)  # so that the other worker takes the other call
+    return os.getpid(), tf.config.threading.get_intra_op_parallelism_threads(), Counter(names)
+
+
+def test_workers_share_the_cores():
+    """Even where the builder holds a model, which starts TensorFlow when a worker unpickles it."""
+    get_reusable_executor().shutdown(kill_workers=True)  # whatever other tests left
+    model = bn.mlp((13,), 3, hidden=(3,))
+    with joblib.parallel_config(backend="loky", n_jobs=2):
+        study = bn.compare_placements(
+            model, "wine", placements=("none", "before"), seeds=2, learning_rates=0.1, epochs=1,
+            chunk_size=1, progress=False,
+        )  # fmt: skip
+        calls = [joblib.delayed(threads_in_use)() for _ in range(2)]
+        workers = {pid: rest for pid, *rest in joblib.Parallel()(calls)}
+    assert len(study.runs) == 4
+    assert len(workers) == 2
+    share = max(1, joblib.cpu_count() // 2)
+    for threads, names in workers.values():
+        assert threads == share
+        assert names["tf_XLAEigen"] == share
+        assert names["tf_Compute"] == share
 
 
 def test_a_killed_worker_costs_no_run(tmp_path, undisturbed):
@@ -137,20 +159,6 @@ def test_a_run_that_kills_every_worker_is_named(tmp_path):
     assert {key[2] for key in Store(store).rows()} == done
 
 
-SCRIPT = """
-import sys
-import joblib
-import bn_companion as bn
-with joblib.parallel_config(backend="loky", n_jobs=2):
-    try:
-        bn.sweep({"net": lambda: bn.mlp((13,), 3, hidden=(3,))}, "wine", seeds=1000,
-                 learning_rates=0.1, epochs=300, batch_size=53, chunk_size=2,
-                 store=sys.argv[1], progress=False)
-    except bn.SweepInterrupted as stop:
-        print(len(stop.runs), stop)
-"""
-
-
 def parent_of(pid):
     """Return the parent of a process, or None if it is gone, or dead and not yet buried."""
     try:
@@ -170,61 +178,29 @@ def workers_of(pid):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_no_worker_outlives_its_sweep(tmp_path, undisturbed, how):
+def test_no_worker_outlives_its_sweep(tmp_path, expected, how):
     """Ctrl-C reaches all processes in the terminal; SIGKILL only the one that it is sent to."""
-    store = tmp_path / "runs.sqlite"
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(store)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        start_new_session=True,
-    )
+    store, result = tmp_path / "runs.sqlite", tmp_path / "frame"
+    child = children.start(children.under_loky, store, result, {"seeds": 1000, "epochs": 100})
     wait_for(lambda: store.exists() and Store(store).rows())
-    workers = workers_of(process.pid)
+    workers = workers_of(child.pid)
     assert len(workers) == 2
     if how == signal.SIGINT:
-        os.killpg(process.pid, how)
-        said = process.communicate(timeout=60)[0]
-        assert process.returncode == 0
-        assert "of 1000 runs finished (attribute `runs`); they are in" in said
-        assert int(said.split()[0]) == len(Store(store).rows())
+        os.killpg(child.pid, how)
+        child.join(60)
+        assert child.exitcode == 0
+        said = Path(f"{result}.txt").read_text()
+        assert "of 4000 runs finished (attribute `runs`); they are in" in said
+        assert len(pd.read_pickle(result)) == len(Store(store).rows())
     else:
-        process.kill()
-        process.communicate()
+        child.kill()
+        child.join()
     wait_for(lambda: not any(map(parent_of, workers)), seconds=30)
     before = Store(store).rows()
     time.sleep(0.5)
     assert Store(store).rows() == before
-    frame = sweep(network(tmp_path), store=store, n_jobs=1)
-    assert_same(frame, undisturbed)
+    assert_same(children.sweep(store, epochs=100), expected)
     assert before.items() <= Store(store).rows().items()
-
-
-def threads_in_use():
-    names = [Path(task, "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
-    time.sleep(0.5)  # so that the other worker takes the other call
-    return os.getpid(), tf.config.threading.get_intra_op_parallelism_threads(), Counter(names)
-
-
-@pytest.mark.usefixtures("fresh_workers")
-def test_workers_share_the_cores():
-    """Even where the builder holds a model, which starts TensorFlow when a worker unpickles it."""
-    model = bn.mlp((13,), 3, hidden=(3,))
-    with joblib.parallel_config(backend="loky", n_jobs=2):
-        study = bn.compare_placements(
-            model, "wine", placements=("none", "before"), seeds=2, learning_rates=0.1, epochs=1,
-            chunk_size=1, progress=False,
-        )  # fmt: skip
-        calls = [joblib.delayed(threads_in_use)() for _ in range(2)]
-        workers = {pid: rest for pid, *rest in joblib.Parallel()(calls)}
-    assert len(study.runs) == 4
-    assert len(workers) == 2
-    share = max(1, joblib.cpu_count() // 2)
-    for threads, names in workers.values():
-        assert threads == share
-        assert names["tf_XLAEigen"] == share
-        assert names["tf_Compute"] == share
 
 
 # --- memory ---
