@@ -3,20 +3,69 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+__all__ = ["replacing", "write_atomically"]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a new file beside `path`, which takes the place of `path` once it is written.
+
+    The new file ends as `path` does, for what reads the format from the name. The mode of a file
+    that is replaced is kept, and a link stays a link.
+
+    Raises
+    ------
+    OSError
+        If the folder or the file cannot be written. Then, and after any other error in the block,
+        `path` is what it was, and the new file is gone.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from bn_companion._files import replacing
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.txt")
+    ...     with replacing(path) as new:
+    ...         _ = new.write_text("half of it")
+    ...         path.exists()
+    ...     path.read_text()
+    False
+    'half of it'
+    """
+    path = path.resolve()
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(13, "Permission denied", str(path))
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    new = Path(name)
+    try:
+        os.close(handle)
+        yield new
+        with new.open("rb+") as file:
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, new)
+        else:
+            mask = os.umask(0)
+            os.umask(mask)
+            new.chmod(0o666 & ~mask)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path` so that a reader sees the old file or the new one, never a part.
 
-    The mode of a file that is replaced is kept, and a link stays a link.
-
     Raises
     ------
     OSError
-        If the folder or the file cannot be written; `path` is then what it was.
+        As `replacing`.
 
     Examples
     --------
@@ -28,22 +77,5 @@ def write_atomically(path: Path, data: bytes) -> None:
     ...     Path(folder, "a.txt").read_text()
     'new'
     """
-    path = path.resolve()
-    if path.exists() and not os.access(path, os.W_OK):
-        raise PermissionError(13, "Permission denied", str(path))
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, name)
-        else:
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with replacing(path) as new:
+        new.write_bytes(data)

@@ -2,19 +2,40 @@
 
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NAMED", "PARTS", "Array", "DataUnavailableError", "Parts", "one_line", "read_npz"]
+__all__ = [
+    "NAMED",
+    "PARTS",
+    "Array",
+    "DataUnavailableError",
+    "Parts",
+    "one_line",
+    "read_arrays",
+    "read_npz",
+]
 
 Array = npt.NDArray[Any]
 #: Inputs and labels by part.
 Parts = dict[str, tuple[Array, Array]]
 PARTS = ("train", "val", "test")
+# NumPy lets through whatever the archive and the headers in it make it stumble over.
+_NPZ_ERRORS = (
+    OSError,
+    ValueError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+    AttributeError,
+    TypeError,
+)
 
 
 class DataUnavailableError(FileNotFoundError, ValueError):
@@ -105,26 +126,43 @@ NAMED: Mapping[str, tuple[str, Callable[[int], Parts]]] = {
 }
 
 
+def read_arrays(
+    path: Path, required: Sequence[str], others: Sequence[str] = ()
+) -> dict[str, Array]:
+    """Return those of the named arrays that an ``.npz`` file holds; never anything pickled.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or holds objects, or a required array is missing.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            there = stored.files
+            arrays = {name: stored[name] for name in (*required, *others) if name in there}
+    except _NPZ_ERRORS as error:
+        raise ValueError(
+            f"`source` must be an .npz file of plain arrays, as numpy.savez writes it; "
+            f"{str(path)!r} is not: {one_line(error)}"
+        ) from error
+    for name in required:
+        if name not in arrays:
+            expected = " and ".join(map(repr, required))
+            raise ValueError(
+                f"{str(path)!r} must hold {'arrays' if len(required) > 1 else 'an array'} "
+                f"{expected}; {name!r} is missing. Received: {sorted(there)}"
+            )
+    return arrays
+
+
 def read_npz(path: Path) -> Parts:
     """Return the parts that the file holds, or raise saying what is missing or wrong."""
     if not path.is_file():
         raise DataUnavailableError(
             f"`source` must be an existing .npz file. Received: {str(path)!r}"
         )
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise ValueError(
-            f"`source` must be an .npz file of plain arrays, as numpy.savez writes it; "
-            f"{str(path)!r} is not: {one_line(error)}"
-        ) from error
-    for required in ("x_train", "y_train"):
-        if required not in arrays:
-            raise ValueError(
-                f"{str(path)!r} must hold arrays 'x_train' and 'y_train'; {required!r} is "
-                f"missing. Received: {sorted(arrays)}"
-            )
+    others = [f"{letter}_{part}" for part in PARTS[1:] for letter in "xy"]
+    arrays = read_arrays(path, ("x_train", "y_train"), others)
     for part in PARTS:
         if (f"x_{part}" in arrays) != (f"y_{part}" in arrays):
             there, gone = (f"x_{part}", f"y_{part}")[:: 1 if f"x_{part}" in arrays else -1]

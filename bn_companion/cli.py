@@ -1,6 +1,7 @@
 """The command ``bn-companion``: one parser, a subcommand a module of `bn_companion.commands`.
 
-Exit status: 0 nothing to report, 1 something found, 2 bad usage or bad input.
+Exit status: 0 nothing to report, 1 something found, 2 bad usage or bad input, 130 stopped with
+Ctrl-C.
 """
 
 import argparse
@@ -9,11 +10,11 @@ import sys
 from collections.abc import Sequence
 
 from bn_companion import __version__
-from bn_companion.commands import lint
+from bn_companion.commands import audit, compare, fold, lint, place, recalibrate
 
 __all__ = ["main"]
 
-_COMMANDS = (lint,)
+_COMMANDS = (lint, audit, place, fold, recalibrate, compare)
 
 _DESCRIPTION = "Is batch normalization wired right? Check a source or a model of your own."
 
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, 1 or 2, as the module says.
+        0, 1, 2 or 130, as the module says.
 
     Examples
     --------

@@ -6,57 +6,22 @@ import stat
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from bn_companion import __version__, cli
 from bn_companion._files import write_atomically
 from bn_companion.diagnose.codes import CODES
+from tests.command import ROOT, process, runner
 
-ROOT = Path(__file__).parents[1]
 STRAY = "import keras\nkeras.layers.BatchNormalization()\n"
 OLD = "from keras.layers import Dropout\n\ny = Dropout( p = 0.5 )(x)  # half\n"
 NEW = OLD.replace("p =", "rate =")
 
 
-@dataclass
-class Said:
-    """How a run of the command ended, and what it wrote."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def process(*arguments, cwd=ROOT):
-    """Run the command in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bn_companion", *map(str, arguments)],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    return Said(done.returncode, done.stdout, done.stderr)
-
-
 @pytest.fixture
 def run(capsys, monkeypatch):
-    """Run the command in this process."""
-
-    def call(*arguments, cwd=ROOT):
-        monkeypatch.chdir(cwd)
-        capsys.readouterr()
-        try:
-            status = cli.main([str(argument) for argument in arguments])
-        except SystemExit as stop:  # of argparse
-            status = stop.code
-        return Said(status, *capsys.readouterr())
-
-    return call
+    return runner(capsys, monkeypatch)
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
 """The figures: what they show is what they were given."""
 
+from xml.etree import ElementTree
+
 import keras
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 import bn_companion as bn
 from bn_companion import plots
@@ -142,6 +146,7 @@ def test_the_graph_of_the_transform_shows_where_gradients_go():
     assert set(texts(forward)) == symbols
     assert symbols < set(texts(backward))
     assert {r"$d\gamma$", r"$d\beta$", r"$d\mu$", r"$d\sigma^2$"} < set(texts(backward))
+    assert not any(r"\frac" in text for text in texts(backward))  # too small on a phone
     # Every arrow of the one is an arrow of the other turned round.
     ends = [{(a.xy, a.xyann) for a in arrows(ax)} for ax in (forward, backward)]
     assert len(ends[0]) == 9
@@ -207,6 +212,47 @@ def test_arrays_that_cannot_be_drawn_are_refused(cases, message):
         plots.plot_batch_axes(cases)
 
 
+# --- drawings as vectors ---
+
+
+def test_a_drawing_comes_out_the_same_to_the_letter():
+    first, second = (plots.as_vector(plots.plot_transform_graph()) for _ in range(2))
+    assert first == second
+    assert first != plots.as_vector(plots.plot_transform_graph(gradient=False))
+
+
+def test_a_drawing_is_one_element_that_needs_nothing_from_elsewhere():
+    drawing = plots.as_vector(plots.plot_batch_axes({"a": ((4, 3), -1)}))
+    root = ElementTree.fromstring(drawing.svg)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.attrib["viewBox"] == f"0 0 {drawing.width:g} {drawing.height:g}"
+    links = [v for e in root.iter() for k, v in e.attrib.items() if k.endswith("href")]
+    assert links
+    assert all(link.startswith("#") for link in links)
+    tags = {element.tag.split("}")[1] for element in root.iter()}
+    assert not tags & {"text", "metadata", "image", "script"}  # letters are outlines
+
+
+def test_every_mark_of_a_drawing_has_its_line():
+    svg = plots.as_vector(plots.plot_batch_axes({"a": ((5, 3), -1)})).svg
+    cells = [line for line in svg.splitlines() if "clip-path=" in line]
+    assert len(cells) == 15
+    assert all("<path d=" in line and line.endswith("/>") for line in cells)
+
+
+def test_a_notebook_shows_a_drawing_once_and_as_a_vector():
+    figure = plots.plot_transform_graph()
+    formatted, _ = DisplayFormatter().format(plots.as_vector(figure))
+    assert set(formatted) == {"image/svg+xml", "text/plain"}
+    assert formatted["text/plain"] == "Drawing(width=316.8, height=360.0)"
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_what_is_no_figure_cannot_be_a_drawing():
+    with pytest.raises(TypeError, match="`figure` must be a Matplotlib figure. Received: Axes"):
+        plots.as_vector(plots.plot_transform_graph().axes[0])
+
+
 # --- distributions ---
 
 
@@ -232,21 +278,137 @@ def test_the_band_is_the_first_seeds_and_every_other_seed_has_its_line():
     assert first.get_ylim() == second.get_ylim()
 
 
+def test_several_frames_stand_side_by_side_with_the_arms_in_rows():
+    figure = plots.plot_percentiles({"short": percentiles(), "long": percentiles()})
+    assert [ax.get_title() for ax in figure.axes] == [
+        *("short, no BN", "long, no BN"),
+        *("short, BN before", "long, BN before"),
+    ]
+    figure.axes[1].set_xscale("log")
+    assert [ax.get_xscale() for ax in figure.axes] == ["linear", "log"] * 2
+    with pytest.raises(ValueError, match="`frames` must have the same arms"):
+        plots.plot_percentiles({"short": percentiles(), "long": percentiles(("none", "after"))})
+
+
+def distances(seeds=(0, 1), activations=("relu", "tanh"), tensors=("u", "Wu+b")):
+    rows = [
+        (activation, "before", seed, epoch, tensor, (seed + 1) * (1 + epoch) / (1 + n), seed)
+        for activation in activations
+        for seed in seeds
+        for epoch in (0, 20)
+        for n, tensor in enumerate(tensors)
+    ]
+    columns = ["activation", "placement", "seed", "epoch", "tensor", "distance", "skewness"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def test_each_distance_runs_from_the_hollow_mean_to_the_filled_one():
-    rows = [("relu", "before", 0, 0.3, 0.1), ("relu", "before", 1, 0.5, 0.1)]
-    rows += [("tanh", "before", 0, 0.2, 0.2)]
-    frame = pd.DataFrame(rows, columns=["activation", "placement", "seed", "u", "Wu+b"])
-    figure = plots.plot_distances(frame)
+    figure = plots.plot_distances(distances())
     assert [ax.get_title() for ax in figure.axes] == ["relu", "tanh"]
-    joined = [line.get_xdata() for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
-    assert any(list(ends) == pytest.approx([0.4, 0.1]) for ends in joined)
-    assert figure.axes[0].get_yticklabels()[0].get_text() == "BN before"
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["u", "Wu+b"]
+    lines = figure.axes[0].lines
+    joined = [list(line.get_ydata()) for line in lines if line.get_linestyle() == "-"]
+    assert joined == [pytest.approx([1.5, 0.75]), pytest.approx([31.5, 15.75])]
+    large = [line for line in lines if 4 < line.get_markersize() < 5]
+    assert [line.get_markerfacecolor() == "white" for line in large] == [True, False] * 2
+    small = [list(line.get_ydata()) for line in lines if line.get_markersize() < 2]
+    assert small[:2] == [[1.0, 2.0], [0.5, 1.0]]
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["0", "20"]
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["u", "Wu+b", "BN before"]
+
+
+def test_each_measure_has_a_column_of_panels():
+    figure = plots.plot_distances(distances(), measures=("distance", "skewness"))
+    assert [ax.get_title() for ax in figure.axes] == [
+        *("relu, distance", "relu, skewness"),
+        *("tanh, distance", "tanh, skewness"),
+    ]
+
+
+def test_a_distance_needs_a_pair():
+    with pytest.raises(ValueError, match=r"`pair` must be a column of two.*Received: \['u'\]"):
+        plots.plot_distances(distances(tensors=("u",)))
+
+
+def test_each_difference_stands_in_its_panel_with_its_interval():
+    columns = ["activation", "epochs", "difference", "low", "high"]
+    rows = [("relu", 60, 0.01, -0.01, 0.04), ("relu", 15, 0.02, 0.01, 0.03)]
+    rows += [("tanh", 240, -0.05, -0.06, -0.03)]
+    figure = plots.plot_differences(pd.DataFrame(rows, columns=columns))
+    first, second = figure.axes
+    assert [ax.get_title() for ax in figure.axes] == ["relu", "tanh"]
+    for ax in figure.axes:
+        labels = [label.get_text() for label in ax.get_yticklabels()]
+        assert labels == ["15 epochs", "60 epochs", "240 epochs"]
+    line, _, (bars,) = first.containers[0]
+    assert line.get_xydata().tolist() == [[0.01, 1], [0.02, 0]]
+    ends = [path[:, 0].tolist() for path in bars.get_segments()]
+    assert ends == [pytest.approx([-0.01, 0.04]), pytest.approx([0.01, 0.03])]
+    assert second.containers[0][0].get_xydata().tolist() == [[-0.05, 2]]
+    assert second.get_xlabel() == "before minus after"
+
+
+def test_a_difference_wears_the_colour_of_neither_arm():
+    columns = ["activation", "epochs", "difference", "low", "high"]
+    figure = plots.plot_differences(pd.DataFrame([("relu", 15, 0.0, -0.1, 0.1)], columns=columns))
+    line = figure.axes[0].containers[0][0]
+    styles = [plots.arm_style(name) for name in ("before", "after")]
+    assert line.get_color() not in {style.color for style in styles}
+    assert line.get_marker() not in {style.marker for style in styles}
+
+
+def handed_over(zeros):
+    """A network whose second layer receives ReLUs, `zeros` of ten of them zero."""
+    model = bn.mlp((1,), 2, hidden=(10, 2), placement="none")
+    signs = [-1.0] * zeros + [1.0] * (10 - zeros)
+    model.get_layer("hidden_1_dense").set_weights([np.array([signs]), np.zeros(10)])
+    x = np.linspace(0.1, 1.0, 100)[:, np.newaxis]
+    return plots.plot_handover(
+        {"none": model},
+        x,
+        activation="hidden_1_activation",
+        following="hidden_2_dense",
+        limits=(-2, 2),
+    )
+
+
+def test_the_handover_shows_both_sides_of_the_activation():
+    received, handed_on = handed_over(zeros=1).axes
+    assert received.get_title() == "the activation\nreceives"
+    assert handed_on.get_title() == "the next layer\nreceives"
+    assert received.get_xlabel() == handed_on.get_xlabel() == "value"
+    heights = [[bar.get_height() for bar in ax.patches] for ax in (received, handed_on)]
+    assert sum(heights[0]) == pytest.approx(1)  # nothing is exactly zero in front of the ReLU
+    assert sum(heights[1]) == pytest.approx(1)
+    (hatched,) = (bar for bar in handed_on.patches if bar.get_hatch())
+    assert hatched.get_height() == pytest.approx(0.1)
+    means = [ax.containers[-1][0].get_xdata()[0] for ax in (received, handed_on)]
+    assert means == pytest.approx([0.55 * 0.8, 0.55 * 0.9])
+
+
+def test_a_bar_of_zeros_above_all_others_is_cut():
+    handed_on = handed_over(zeros=8).axes[1]
+    (hatched,) = (bar for bar in handed_on.patches if bar.get_hatch())
+    others = [bar.get_height() for bar in handed_on.patches if not bar.get_hatch()]
+    assert hatched.get_height() == pytest.approx(1.5 * max(others))
+    assert hatched.get_height() < 0.8
+    assert texts(handed_on) == ["zeros"]
+
+
+def test_a_handover_needs_the_layers_that_it_names():
+    model = bn.mlp((1,), 2, hidden=(2,))
+    with pytest.raises(ValueError, match="No such layer: nowhere"):
+        plots.plot_handover({"before": model}, [[0.0]], activation="nowhere", following="logits")
+
+
+def test_differences_need_their_columns():
+    with pytest.raises(ValueError, match=r"`frame` must have .*Missing: \['low', 'high'\]"):
+        plots.plot_differences(pd.DataFrame(columns=["activation", "epochs", "difference"]))
 
 
 @pytest.mark.parametrize("draw", [plots.plot_percentiles, plots.plot_distances])
 def test_a_frame_without_the_columns_is_refused(draw):
-    with pytest.raises(ValueError, match="`frame` must have the columns.*Missing"):
+    with pytest.raises(ValueError, match="`frames?` must have the columns.*Missing"):
         draw(percentiles().drop(columns="placement"))
 
 
@@ -256,3 +418,54 @@ def test_a_history_is_drawn_over_steps_where_it_is_asked_to():
     assert plots.plot_history(history, over="step", ax=right) is right
     assert right.get_xlabel() == "step"
     assert not left.lines
+
+
+# --- agreement ---
+
+
+def test_values_that_agree_lie_on_the_line_and_others_off_it():
+    given = {"same": [1.0, 2.0, 4.0], "other": [1.0, 3.0, 4.0]}
+    ax = plots.plot_deviations([1.0, 2.0, 4.0], given, labels=("one", "two less one"))
+    line, same, other = ax.lines
+    assert list(line.get_ydata()) == [0, 0]
+    assert same.get_xdata().tolist() == [1.0, 2.0, 4.0]
+    assert same.get_ydata().tolist() == [0.0, 0.0, 0.0]
+    assert other.get_ydata().tolist() == [0.0, 1.0, 0.0]
+    assert same.get_marker() != other.get_marker()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("one", "two less one")
+    assert plots.plot_deviations([1.0], {"same": [1.0]}, limits=(-2, 2)).get_ylim() == (-2, 2)
+
+
+def test_maps_of_differences_share_their_shades():
+    figure = plots.plot_differences_by_position({"a": [[0.0, 1.0]], "b": [[4.0], [2.0]]})
+    first, second, bar = figure.axes
+    assert [ax.get_title() for ax in (first, second)] == ["a", "b"]
+    assert first.images[0].get_clim() == second.images[0].get_clim() == (0, 4)
+    assert second.images[0].get_array().tolist() == [[4.0], [2.0]]
+    assert bar.get_ylabel() == "largest difference"
+    limited = plots.plot_differences_by_position({"a": [[0.0, 1.0]]}, limit=9.0)
+    assert limited.axes[0].images[0].get_clim() == (0, 9)
+
+
+def test_ratios_stand_in_the_order_of_the_rows_around_one():
+    index = pd.MultiIndex.from_tuples([("xla", "ResNet", 1), ("lite", "ResNet", 16)])
+    columns = {"ratio": [0.8, 1.1], "low": [0.7, 1.0], "high": [0.9, 1.3]}
+    ax = plots.plot_ratios(pd.DataFrame(columns, index=index), label="time", limits=(0.5, 1.5))
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert names == ["xla ResNet 1", "lite ResNet 16"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first row is at the top"
+    assert ax.get_xlim() == (0.5, 1.5)
+    one, points = ax.lines[0], ax.containers[0].lines[0]
+    assert list(one.get_xdata()) == [1, 1]
+    assert points.get_xdata().tolist() == [0.8, 1.1]
+    whiskers = [path.vertices[:, 0].tolist() for path in ax.collections[0].get_paths()]
+    assert whiskers == [pytest.approx([0.7, 0.9]), pytest.approx([1.0, 1.3])]
+
+
+def test_what_cannot_be_compared_is_refused():
+    with pytest.raises(ValueError, match="shape of `reference`.*'b' of shape"):
+        plots.plot_deviations([1.0, 2.0], {"a": [1.0, 2.0], "b": [1.0]})
+    with pytest.raises(ValueError, match="`differences` must hold matrices.*'a' of shape"):
+        plots.plot_differences_by_position({"a": [1.0, 2.0]})
+    with pytest.raises(ValueError, match="`frame` must have the columns.*Missing: .'high'"):
+        plots.plot_ratios(pd.DataFrame({"ratio": [1.0], "low": [0.9]}))

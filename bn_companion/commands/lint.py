@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from bn_companion._files import write_atomically
+from bn_companion.commands._running import complain, counted
 from bn_companion.diagnose.codes import CODES
 from bn_companion.diagnose.finding import Finding
 from bn_companion.diagnose.lint.files import find_files
 from bn_companion.diagnose.lint.linter import check, check_file, chosen_codes
-from bn_companion.diagnose.lint.report import FORMATS
 from bn_companion.diagnose.lint.source import Source
+from bn_companion.diagnose.report import FORMATS
 
 __all__ = ["register"]
 
@@ -92,7 +93,7 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
         for finding in findings:
             if finding.code == "BN000":
                 failed = True
-                _complain(f"{finding.where}: {finding.message}")
+                complain("lint", f"{finding.where}: {finding.message}")
             else:
                 found.append(finding)
     if not arguments.diff:
@@ -111,7 +112,7 @@ def _files(paths: list[Path]) -> tuple[list[Path], bool]:
             files |= dict.fromkeys(find_files(path))
         except (ValueError, OSError) as error:
             failed = True
-            _complain(str(error))
+            complain("lint", str(error))
     return list(files), failed
 
 
@@ -130,7 +131,7 @@ def _repair(
             try:
                 write_atomically(path, better.text.encode(better.encoding))
             except OSError as error:
-                _complain(f"{path}: cannot be written: {error.strerror or error}")
+                complain("lint", f"{path}: cannot be written: {error.strerror or error}")
                 return None
     return [checked.finding for checked in check(better, codes)]
 
@@ -142,16 +143,8 @@ def _ended(lines: Any) -> Any:
 
 
 def _summarise(found: int, files: int, repairs: int) -> None:
-    def count(number: int, what: str) -> str:
-        return f"{number} {what}" + ("" if number == 1 else "s")
-
-    done = f"{count(repairs, 'finding')} repaired. " if repairs else ""
-    print(f"{done}{count(found, 'finding')} in {count(files, 'file')}.")
-
-
-def _complain(text: str) -> None:
-    """Say what cannot be done, in one line."""
-    print(f"bn-companion lint: {' '.join(text.split())}", file=sys.stderr)
+    done = f"{counted(repairs, 'finding')} repaired. " if repairs else ""
+    print(f"{done}{counted(found, 'finding')} in {counted(files, 'file')}.")
 
 
 def _explain(parser: argparse.ArgumentParser, text: str) -> int:

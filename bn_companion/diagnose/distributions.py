@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 
 __all__ = ["distribution_shift", "normality_distance"]
 
@@ -53,39 +53,45 @@ def normality_distance(values: Any) -> Array:
     array([0.01, 0.27])
     """
     array = _finite("values", values)
-    standard = (array - array.mean(axis=0)) / _deviation(array)
-    distance = stats.ks_1samp(standard, stats.norm.cdf, axis=0).statistic
-    return np.asarray(distance)
+    standard = np.sort((array - array.mean(axis=0)) / _deviation(array), axis=0)
+    normal = special.ndtr(standard)
+    # The empirical function jumps at each value: the gap is widest right before or right at one.
+    reached = np.arange(1, len(array) + 1).reshape(-1, *[1] * (array.ndim - 1)) / len(array)
+    gaps = np.maximum(reached - normal, normal - reached + 1 / len(array))
+    return np.asarray(gaps.max(axis=0))
 
 
-def distribution_shift(before: Any, after: Any) -> Array:
-    r"""Return how far each channel's distribution has moved, in its own standard deviations.
+def distribution_shift(before: Any, after: Any, *, unit: str = "deviation") -> Array:
+    r"""Return how far each channel's distribution has moved.
 
-    The Wasserstein-1 distance between the two empirical distributions, divided by the standard
-    deviation of `before`: the mean distance that values would have to be moved to turn one
-    distribution into the other. Moving all values by one standard deviation gives 1; so does
-    doubling the deviation of a normal distribution, times :math:`\sqrt{2/\pi}`.
+    The Wasserstein-1 distance between the two empirical distributions: the mean distance that
+    values would have to be moved to turn one distribution into the other.
 
     Parameters
     ----------
     before, after : array_like of shape (n, channels) or (n,)
         The same channels, from the same inputs at two times. The numbers of values may differ.
+    unit : {"deviation", "value"}, default "deviation"
+        What the distance is measured in. ``"deviation"``: the standard deviation of `before`.
+        Moving all values by one standard deviation gives 1; doubling the deviation of a normal
+        distribution gives :math:`\sqrt{2/\pi}`. A channel that hardly varied before has a large
+        shift in this unit, however little it moved. ``"value"``: as the values are.
 
     Returns
     -------
     ndarray of shape (channels,) or ()
-        NaN for a channel that was constant before.
+        In units of the deviation, NaN for a channel that was constant before.
 
     Raises
     ------
     ValueError
-        Other channels in `after`, or as for `normality_distance`.
+        Another unit, other channels in `after`, or as for `normality_distance`.
 
     References
     ----------
-    .. [1] S. Ioffe and C. Szegedy, "Batch normalization", ICML 2015, section 2, where internal
-       covariate shift is "the change in the distribution of network activations due to the change
-       in network parameters during training".
+    .. [1] S. Ioffe and C. Szegedy, "Batch normalization", ICML 2015, section 2, which calls it
+       internal covariate shift when activations change their distribution because parameters are
+       trained.
 
     Examples
     --------
@@ -94,16 +100,24 @@ def distribution_shift(before: Any, after: Any) -> Array:
     >>> z = np.random.default_rng(0).normal(size=(1000, 2))
     >>> distribution_shift(z, z + z.std(axis=0) * [0, 1]).round(6)
     array([0., 1.])
+    >>> distribution_shift(z, z + [0, 3], unit="value").round(6)
+    array([0., 3.])
     """
+    if unit not in ("deviation", "value"):
+        raise ValueError(f"`unit` must be 'deviation' or 'value'. Received: {unit!r}")
     first, second = _finite("before", before), _finite("after", after)
     if first.shape[1:] != second.shape[1:]:
         raise ValueError(
             f"`after` must have the channels of `before`, {first.shape[1:]}. "
             f"Received: {second.shape[1:]}"
         )
-    columns = zip(_columns(first), _columns(second), strict=True)
-    moved = np.array([stats.wasserstein_distance(a, b) for a, b in columns])
-    return np.asarray(moved.reshape(first.shape[1:]) / _deviation(first))
+    if len(first) == len(second):  # values are matched by rank
+        moved = np.abs(np.sort(first, axis=0) - np.sort(second, axis=0)).mean(axis=0)
+    else:
+        columns = zip(_columns(first), _columns(second), strict=True)
+        each = np.array([stats.wasserstein_distance(a, b) for a, b in columns])
+        moved = each.reshape(first.shape[1:])
+    return np.asarray(moved if unit == "value" else moved / _deviation(first))
 
 
 def _deviation(values: Array) -> Array:

@@ -52,14 +52,15 @@ _PATHS = {
     "zero": ("#767676", ":"),
     "learned": ("#595959", "-"),
 }
-# What flows back along an edge: where it is written, and the path whose colour it has.
+# What flows back along an edge: where it is written, and the path whose colour it has. Quotients
+# stand in one line: one above the other they are too small on a phone.
 _GRADIENTS = (
     (r"$d\hat{x} = \gamma\,dy$", (0.08, 4.2), "left", "direct"),
-    (r"$\frac{d\hat{x}}{s}$", (0.1, 2.42), "left", "direct"),
+    (r"$d\hat{x}\,/\,s$", (0.08, 2.42), "left", "direct"),
     (r"$d\mu$", (-0.72, 2.6), "right", "mean"),
-    (r"$\frac{d\mu}{m}$", (-0.75, 0.6), "right", "mean"),
+    (r"$d\mu\,/\,m$", (-0.72, 0.6), "right", "mean"),
     (r"$d\sigma^2$", (0.76, 2.9), "left", "variance"),
-    (r"$\frac{2}{m}\,d\sigma^2 (x-\mu)$", (0.68, 0.85), "left", "variance"),
+    (r"$2\,d\sigma^2(x-\mu)\,/\,m$", (0.66, 0.8), "left", "variance"),
     ("zero", (-0.5, 1.42), "center", "zero"),
     (r"$d\gamma$", (-0.78, 4.72), "center", "learned"),
     (r"$d\beta$", (0.78, 4.72), "center", "learned"),
@@ -197,7 +198,7 @@ def _draw_case(ax: "Axes", shape: tuple[int, ...], axis: int) -> None:
             # Only what can be seen: the front, the top and the right side.
             _draw_cell(ax, cell, (depth, down, right), box * gap, same=index[axis] == 0)
     names = [f"axis {number}" for number in range(len(shape))]
-    style: dict[str, Any] = {"fontsize": 10, "color": _EDGE}
+    style: dict[str, Any] = {"fontsize": 11, "color": _EDGE}
     ax.text(right / 2, -down - 0.15, names[-1], ha="center", va="top", **style)
     ax.text(-0.15, -down / 2, names[-2], ha="right", va="center", rotation=90, **style)
     if depth > 1:

@@ -38,8 +38,9 @@ def plot_handover(
     Returns
     -------
     Figure
-        Histograms over all units and inputs. The bar of exact zeros is hatched; below each stand
-        mean and standard deviation, as a dot with whiskers.
+        Histograms over all units and inputs. The bar of exact zeros is hatched, and cut where it
+        is half as tall again as the tallest other bar; below each stand mean and standard
+        deviation, as a dot with whiskers.
 
     Raises
     ------
@@ -61,10 +62,11 @@ def plot_handover(
     """
     import keras  # noqa: PLC0415
     import matplotlib.pyplot as plt  # noqa: PLC0415
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
     arms = list(models)
     figure, axes = plt.subplots(
-        len(arms), 2, figsize=(6.4, 1.25 * len(arms) + 0.8), sharex=True, squeeze=False
+        len(arms), 2, figsize=(4.8, 1.15 * len(arms) + 1.0), sharex=True, squeeze=False
     )
     bins = np.linspace(*limits, 49)
     for row, name in zip(axes, arms, strict=True):
@@ -78,9 +80,10 @@ def plot_handover(
             ax.bar(bins[:-1], shares / len(values), np.diff(bins), align="edge", color=style.color)
             top = max(0.02, float(shares.max()) / len(values))
             if zeros > 0:
-                ax.bar(0, min(zeros, 1.5 * top), 0.16, color="white", ec=style.color, hatch="////")
+                height, width = min(zeros, 1.5 * top), bins[1] - bins[0]
+                ax.bar(0, height, width, color="white", ec=style.color, hatch="////")
                 if zeros > 1.5 * top:
-                    ax.text(0.15, 1.2 * top, "zeros", color=style.color, fontsize=9)
+                    ax.text(width, 1.2 * top, "zeros", color=style.color, fontsize=9)
             ax.errorbar(
                 values.mean(), -0.25 * top, xerr=values.std(), color="black", marker=".", capsize=3
             )
@@ -89,6 +92,9 @@ def plot_handover(
             ax.grid(visible=False)
             ax.spines["left"].set_visible(False)
         row[0].set_ylabel(style.label, rotation=0, ha="right", va="center")
-    axes[0, 0].set_title("the activation receives")
-    axes[0, 1].set_title("the next layer receives")
+    for ax in axes[-1]:
+        ax.set_xlabel("value")
+        ax.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+    axes[0, 0].set_title("the activation\nreceives")
+    axes[0, 1].set_title("the next layer\nreceives")
     return figure

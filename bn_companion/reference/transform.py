@@ -99,11 +99,11 @@ def batch_norm_forward(
 
     Written down as they stand, lines 2 and 3 fail where squares overflow: at deviations of 1e154 in
     float64, and in float32, as in a Keras layer, at 1.8e19 (a sum of squares somewhat before). The
-    code therefore works on :math:`x / s` and :math:`\sqrt\epsilon / s`, which have the same
-    :math:`\hat x`, with a power of two :math:`s` for each channel, so that dividing rounds nothing.
-    Every finite float64 input gives the right `y`, mean and standard deviation; only the *variance*
-    is infinite where it exceeds the largest float64. What is not finite makes its own channel NaN,
-    as in Keras.
+    code therefore measures each channel in a unit of its own (``x_unit``, ``root_epsilon_unit``),
+    which leaves :math:`\hat x` as it is; the unit is a power of two, so that dividing rounds
+    nothing. Every finite float64 input gives the right `y`, mean and standard deviation; only the
+    *variance* is infinite where it exceeds the largest float64. What is not finite makes its own
+    channel NaN, as in Keras.
 
     References
     ----------
@@ -128,25 +128,25 @@ def batch_norm_forward(
     batch = over_all_but(axis, x.ndim)
 
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        s = power_of_two(x, floor=np.sqrt(epsilon), over=batch)
-        x_s, root_epsilon_s = x / s, np.sqrt(epsilon) / s
+        unit = power_of_two(x, floor=np.sqrt(epsilon), over=batch)
+        x_unit, root_epsilon_unit = x / unit, np.sqrt(epsilon) / unit
 
-        mu = x_s.mean(batch, keepdims=True)  # (1)
-        mu += (x_s - mu).mean(batch, keepdims=True)  # (1), less its rounding
-        variance = ((x_s - mu) ** 2).mean(batch, keepdims=True)  # (2)
-        std = np.hypot(np.sqrt(variance), root_epsilon_s)  # the root of variance + epsilon
+        mu = x_unit.mean(batch, keepdims=True)  # (1)
+        mu += (x_unit - mu).mean(batch, keepdims=True)  # (1), less its rounding
+        variance = ((x_unit - mu) ** 2).mean(batch, keepdims=True)  # (2)
+        std = np.hypot(np.sqrt(variance), root_epsilon_unit)  # (3), its root
         if not std.all():
             raise ValueError(
                 "`epsilon` must be positive where a channel is constant. "
                 f"Received: {epsilon!r}, constant channels {np.flatnonzero(std == 0).tolist()}"
             )
-        x_hat = (x_s - mu) / std  # (3)
+        x_hat = (x_unit - mu) / std  # (3)
         y = gamma * x_hat + beta  # (4)
 
         cache = BatchNormCache(
-            mean=(s * mu).ravel(),
-            variance=(s * (s * variance)).ravel(),
-            std=(s * std).ravel(),
+            mean=(unit * mu).ravel(),
+            variance=(unit * (unit * variance)).ravel(),
+            std=(unit * std).ravel(),
             x_hat=x_hat,
             gamma=gamma.ravel(),
             axis=axis,
@@ -212,8 +212,8 @@ def batch_norm_backward(dy: ArrayLike, cache: BatchNormCache) -> tuple[Array, Ar
     dbeta = dy.sum(batch)  # (5)
     dgamma = (dy * x_hat).sum(batch)  # (6)
     dx_hat = gamma * dy  # (7)
-    mean_dx_hat = dx_hat.mean(batch, keepdims=True)
-    mean_dx_hat_x_hat = (dx_hat * x_hat).mean(batch, keepdims=True)
+    mean_dx_hat = dx_hat.mean(batch, keepdims=True)  # (11), its means
+    mean_dx_hat_x_hat = (dx_hat * x_hat).mean(batch, keepdims=True)  # (11), its means
     dx = (dx_hat - mean_dx_hat - x_hat * mean_dx_hat_x_hat) / std  # (11)
     return dx, dgamma, dbeta
 

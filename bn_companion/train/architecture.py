@@ -1,16 +1,13 @@
 """What a builder builds: initial numbers by seed, a signature, and whether it vectorises."""
 
-import contextlib
 import json
-import random
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 
 from bn_companion.train.program import Values, values_of
+from bn_companion.train.seeding import seeded
 
 __all__ = ["build_seeded", "refusal_to_vectorize", "signature"]
 
@@ -30,55 +27,11 @@ _ONE_AT_A_TIME = {
     ),
     "recurrent layers": (_LAYERS.RNN,),
 }
-# Keras's seeding is global to the process: two threads must not build at the same time.
-_SEEDING = threading.RLock()
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed as ``keras.utils.set_random_seed``; leave Python's and NumPy's state as they were."""
-    with _SEEDING, _own_random():
-        numpy = np.random.get_state()  # noqa: NPY002
-        try:
-            keras.utils.set_random_seed(seed)
-            yield
-        finally:
-            np.random.set_state(numpy)  # noqa: NPY002
-
-
-@contextlib.contextmanager
-def _own_random() -> Iterator[None]:
-    """Give this thread a generator of its own behind the functions of the module `random`.
-
-    Keras draws the seeds of layers from there, and so do other threads whatever they want: a Dask
-    worker's, between two of our layers, when it sets the time of its next heartbeat.
-    """
-    ours, thread = random.Random(), threading.get_ident()
-    functions = {
-        name: function
-        for name, function in vars(random).items()
-        if isinstance(getattr(function, "__self__", None), random.Random)
-    }
-
-    def dispatch(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def draw(*arguments: Any, **options: Any) -> Any:
-            own = threading.get_ident() == thread
-            return (getattr(ours, name) if own else function)(*arguments, **options)
-
-        return draw
-
-    try:
-        for name, function in functions.items():
-            setattr(random, name, dispatch(name, function))
-        yield
-    finally:
-        for name, function in functions.items():
-            setattr(random, name, function)
 
 
 def build_seeded(build: Callable[[], Any], seed: int) -> tuple[Any, Values]:
     """Return the model that `build` makes after ``set_random_seed(seed)``, and its numbers."""
-    with _seeded(seed):
+    with seeded(seed):
         model = build()
     if not isinstance(model, keras.Model):
         raise TypeError(f"`build` must return a keras.Model. Received: {type(model).__name__}")

@@ -13,6 +13,7 @@ import numpy as np
 from bn_companion._checks import positive_int
 from bn_companion._sources import PARTS
 from bn_companion.data import Dataset, load
+from bn_companion.train.shapes import input_shape_of, output_shape_of
 
 __all__ = ["check_batch_size", "check_build", "check_dataset", "check_model", "rates", "seed_list"]
 
@@ -141,16 +142,19 @@ def check_build(build: object, name: str = "build") -> Callable[[], keras.Model]
     return build
 
 
-def check_model(model: Any, dataset: Dataset) -> None:
-    """Raise unless `model` is a float32 classifier for the inputs and classes of `dataset`."""
+def check_model(model: Any, dataset: Dataset, *, rule: str = "`build` must return") -> None:
+    """Raise unless `model` is a float32 classifier for the inputs and classes of `dataset`.
+
+    Every message begins with `rule`, which says who has to provide the model.
+    """
     if not isinstance(model, keras.Model):
-        raise TypeError(f"`build` must return a keras.Model. Received: {type(model).__name__}")
+        raise TypeError(f"{rule} a keras.Model. Received: {type(model).__name__}")
     if not model.built or not model.trainable_variables:
         raise ValueError(
-            "`build` must return a built model with weights to train (give it a keras.Input). "
+            f"{rule} a built model with weights to train (give it a keras.Input). "
             f"Received: {model.name!r}, {'built' if model.built else 'not built'}"
         )
-    given, wanted = getattr(model, "input_shape", None), dataset.input_shape
+    given, wanted = input_shape_of(model), dataset.input_shape
     fits = given is None or (
         isinstance(given, tuple)
         and len(given) == len(wanted) + 1
@@ -158,19 +162,19 @@ def check_model(model: Any, dataset: Dataset) -> None:
     )
     if not fits:
         raise ValueError(
-            f"`build` must return a model for inputs of shape {wanted}, those of "
+            f"{rule} a model for inputs of shape {wanted}, those of "
             f"{dataset.name!r}. Received: {given}"
         )
-    shape = model.output_shape
+    shape = output_shape_of(model)
     units = shape[1] if isinstance(shape, tuple) and len(shape) == 2 else None
     if units is None or (units < dataset.num_classes and (units, dataset.num_classes) != (1, 2)):
         raise ValueError(
-            f"`build` must return a model with one output of {dataset.num_classes} units, the "
+            f"{rule} a model with one output of {dataset.num_classes} units, the "
             f"classes of {dataset.name!r}. Received: output shape {shape}"
         )
     for layer in model._flatten_layers():
         if getattr(layer, "compute_dtype", "float32") == "float16":
             raise ValueError(
-                "`build` must return a model that computes in float32; float16 needs a scaled "
+                f"{rule} a model that computes in float32; float16 needs a scaled "
                 f"loss. Received: {layer.name!r} in float16"
             )

@@ -16,6 +16,7 @@ from bn_companion.train.loss import loss_for
 from bn_companion.train.optimizers import Rule, check_stackable
 from bn_companion.train.philox import register_random_converters
 from bn_companion.train.program import Program
+from bn_companion.train.shapes import input_shape_of
 from bn_companion.train.stacked import StackedProgram
 
 __all__ = ["Settings", "forget_programs", "program_for"]
@@ -109,7 +110,7 @@ def _is_transparent(model: Any) -> bool:
 def _refuse_global_randomness(model: Any) -> None:
     """Raise if a layer draws from Keras's global generator, which no replica can have alone."""
     own = {id(variable) for variable in model.variables}
-    rows = tf.zeros([2, *(size or 1 for size in model.input_shape[1:])])
+    rows = tf.zeros([2, *(size or 1 for size in input_shape_of(model)[1:])])
     with keras.StatelessScope() as scope:
         model(rows, training=True)
     if set(scope.state_mapping) - own:

@@ -31,7 +31,13 @@ from bn_companion.train.replicas import Replicas
 if TYPE_CHECKING:
     from bn_companion.data import Dataset
 
-__all__ = ["chunks_of", "default_chunk", "settings_for", "train_replicas"]
+__all__ = [
+    "TrainingInterrupted",
+    "chunks_of",
+    "default_chunk",
+    "settings_for",
+    "train_replicas",
+]
 
 # Replicas a program, at most. Measured on 2 cores: with few, each operation is too short; with
 # many, weights and activations no longer fit the processor's second cache. Where that happens
@@ -39,6 +45,20 @@ __all__ = ["chunks_of", "default_chunk", "settings_for", "train_replicas"]
 # of 12, a step of 24 networks of 100,000 weights 1.1 times.
 _SMALL_NETWORK = 10_000
 _SMALL_CHUNK, _CHUNK = 24, 12
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C in `train_replicas`, once some runs were finished.
+
+    Attributes
+    ----------
+    replicas : Replicas
+        The finished runs, as `train_replicas` returns them.
+    """
+
+    def __init__(self, message: str, replicas: Replicas) -> None:
+        super().__init__(message)
+        self.replicas = replicas
 
 
 def train_replicas(
@@ -117,6 +137,8 @@ def train_replicas(
     ValueError, TypeError
         Before any training: an argument out of its range or twice the same run, data that are not
         finite or do not fit the model, an optimizer that would mix the replicas.
+    TrainingInterrupted
+        On Ctrl-C: a `KeyboardInterrupt` that carries the runs of every finished chunk.
 
     Notes
     -----
@@ -161,13 +183,28 @@ def train_replicas(
             build, data, runs, settings, chunk_size=chunk_size, keep_values=keep_weights
         )
     ]
-    outcomes: list[Outcome | None] = [None] * len(chunks)
+    outcomes: dict[int, Outcome] = {}
+
+    def finished() -> Replicas:
+        numbers = sorted(outcomes)
+        trained = [run for number in numbers for run in chunks[number].runs]
+        done = [outcomes[number] for number in numbers]
+        return _replicas(build, trained, settings, done, len(data.x_train))
+
     with progress_bar(len(runs), what="training", unit="run", progress=progress) as bar:
-        for number, outcome in train_chunks([(chunk, data) for chunk in chunks], n_jobs=n_jobs):
-            outcomes[number] = outcome
-            bar.update(len(chunks[number].runs))
-    done = [outcome for outcome in outcomes if outcome is not None]
-    return _replicas(build, runs, settings, done, len(data.x_train))
+        try:
+            for number, outcome in train_chunks([(chunk, data) for chunk in chunks], n_jobs=n_jobs):
+                outcomes[number] = outcome
+                bar.update(len(chunks[number].runs))
+        except KeyboardInterrupt:
+            if not outcomes:
+                raise
+            stopped = finished()
+            raise TrainingInterrupted(
+                f"stopped with {len(stopped)} of {len(runs)} runs finished (attribute `replicas`)",
+                stopped,
+            ) from None
+    return finished()
 
 
 def settings_for(

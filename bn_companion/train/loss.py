@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bn_companion.train.shapes import output_shape_of
+
 __all__ = ["accuracy_for", "correct_for", "loss_for"]
 
 # Layers that pass values on unchanged at inference: the activation stands before them.
@@ -112,7 +114,7 @@ def correct_for(model: Any) -> Callable[[Any, Any], Any]:
     >>> np.asarray(correct_for(model)(np.array([1, 2]), logits)).tolist()
     [1.0, 0.0]
     """
-    if model.output_shape[-1] == 1:
+    if output_shape_of(model)[-1] == 1:
         threshold = 0.5 if _last_activation(model) == "sigmoid" else 0.0
         return lambda labels, outputs: tf.cast(
             (outputs[:, 0] > threshold) == (tf.cast(labels, tf.int32) > 0), tf.float32
@@ -125,7 +127,7 @@ def correct_for(model: Any) -> Callable[[Any, Any], Any]:
 
 def _output_of(model: Any) -> tuple[int, str]:
     """Units and last activation (``"linear"``, ``"softmax"`` or ``"sigmoid"``) of `model`."""
-    shape = model.output_shape
+    shape = output_shape_of(model)
     if not isinstance(shape, tuple) or len(shape) != 2 or not isinstance(shape[1], int):
         raise ValueError(
             "`model` must have one output of shape (batch, units), or be given its `loss`. "

@@ -67,7 +67,9 @@ class Replicas:
         diverged = int(self.runs["diverged"].notna().sum())
         return f"Replicas({runs} runs of {epochs} epochs, {diverged} diverged, {self.path})"
 
-    def model(self, run: int, *, epoch: int | None = None) -> keras.Model:
+    def model(
+        self, run: int, *, epoch: int | None = None, into: keras.Model | None = None
+    ) -> keras.Model:
         """Return run number `run` as an ordinary model.
 
         Parameters
@@ -77,17 +79,20 @@ class Replicas:
         epoch : int, optional
             As the run was after this epoch, one of the `snapshots` that were asked for, or 0: as
             it was built. By default, as it was after the last one.
+        into : keras.Model, optional
+            A model that an earlier call returned. It gets the weights and is returned, and no new
+            one is built: much faster where many epochs or runs are looked at one by one.
 
         Returns
         -------
         keras.Model
-            New at every call, not compiled. A run that diverged has the weights that it had after
-            its last finite epoch.
+            New at every call unless `into` is given, not compiled. A run that diverged has the
+            weights that it had after its last finite epoch.
 
         Raises
         ------
         ValueError
-            No such run, or the weights were not kept.
+            No such run, the weights were not kept, or `into` has other weights than the runs.
         """
         run = positive_int("run", run, minimum=0)
         if run >= len(self):
@@ -95,10 +100,18 @@ class Replicas:
                 f"`run` must be below {len(self)}, the number of runs. Received: {run}"
             )
         values = self._kept(run, epoch)
-        model, fresh = build_seeded(self._build, int(self.runs["seed"].iloc[run]))
-        trainable, others = values or fresh
+        model: Any = into
+        if into is None or values is None:
+            built, fresh = build_seeded(self._build, int(self.runs["seed"].iloc[run]))
+            model, values = into or built, values or fresh
+        numbers = [value for part in values for value in part]
         variables = [*model.trainable_variables, *model.non_trainable_variables]
-        for variable, value in zip(variables, [*trainable, *others], strict=True):
+        if [tuple(v.shape) for v in variables] != [np.shape(number) for number in numbers]:
+            raise ValueError(
+                f"`into` must be a model that `Replicas.model` returned. Received: {model.name!r}, "
+                "with other weights"
+            )
+        for variable, value in zip(variables, numbers, strict=True):
             variable.assign(value)
         return model
 

@@ -43,6 +43,7 @@ def write(path: Path, table: pd.DataFrame, facts: Mapping[str, Any]) -> None:
         },
         **facts,
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     for suffix, text in (
         (".csv", table.to_csv(index=False)),
         (".json", json.dumps(facts, indent=2) + "\n"),

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from tests.book.faults_in_figures import spoil
+from tests.book.faults_in_figures import spoil, spoil_drawing
 from tests.book.nbval_tolerance.declarations import Rules, read_rules
-from tests.book.nbval_tolerance.outputs import GLUED, IMAGES, tokenise
+from tests.book.nbval_tolerance.outputs import DRAWING, GLUED, IMAGES, is_record, tokenise
 from tests.book.nbval_tolerance.tokens import Token
 from tests.book.stored import IGNORE
 
@@ -37,6 +37,9 @@ KINDS = (
     "figure: axes stretched",
     "figure: glyph missing",
     "figure: another figure",
+    "drawing: colour changed",
+    "drawing: mark missing",
+    "drawing: mark moved",
     "count removed",
     "notebook stripped",
     "alt text removed",
@@ -113,7 +116,9 @@ def _outputs(index: int, cell: NotebookNode) -> Iterator[Fault]:
     for n, output in enumerate(cell.outputs):
         yield edit("output deleted", n, lambda outputs, n=n: outputs.pop(n))
         yield edit("output repeated", n, lambda outputs, n=n: outputs.insert(n, outputs[n]))
-        if n and output != cell.outputs[n - 1]:
+        before = cell.outputs[n - 1]
+        # What is stored and not shown has no place among what is shown.
+        if n and output != before and is_record(output) == is_record(before):
             yield edit("outputs in another order", n, lambda outputs, n=n: swap(outputs, n))
         if output.get("metadata", {}).get("scrapbook"):
             yield edit(
@@ -134,6 +139,8 @@ def _contents(
             if kind in IMAGES:
                 spoilt = spoil(content, _other_figures(notebook, content), rules.figure)
                 edits = [(f"figure: {name}", "", picture) for name, picture in spoilt]
+            elif kind == DRAWING:
+                edits = [(f"drawing: {name}", "", svg) for name, svg in spoil_drawing(content)]
             else:
                 edits = list(_text(kind, content, _at(fresh, path), rules))
             for name, detail, edited in edits:

@@ -1,9 +1,10 @@
-"""Faults to plant in a figure, made from its pixels: no run is needed."""
+"""Faults to plant in a figure, made from its pixels, or in a drawing: no run is needed."""
 
 from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-__all__ = ["spoil"]
+__all__ = ["spoil", "spoil_drawing"]
 
 Pixels = NDArray[np.uint8]
 _TINT = 25  # the least difference between channels by which a pixel counts as coloured
@@ -42,6 +43,24 @@ def spoil(encoded: str, others: Sequence[str], pixels: int) -> Iterator[tuple[st
     if others:
         other = Image.fromarray(_decode(others[0])).resize(picture.shape[1::-1])
         yield "another figure", _encode(np.asarray(other))
+
+
+def spoil_drawing(svg: str) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong and the wrong drawing: its last mark, which nothing lies above."""
+    start, end = list(re.finditer(r"<(?:path|use)\b[^>]*/>", svg))[-1].span()
+    mark = svg[start:end]
+    yield "mark missing", svg[:start] + svg[end:]
+    moved = re.sub(
+        r"(?<=[ (\"])\d", lambda digit: str((int(digit.group()) + 1) % 10), mark, count=1
+    )
+    yield "mark moved", svg[:start] + moved + svg[end:]
+    colours = list(re.finditer(r"#[0-9a-f]{6}\b", svg))
+    if colours:
+        start, end = colours[-1].span()
+        yield (
+            "colour changed",
+            svg[:start] + f"#{int(svg[start + 1 : end], 16) ^ 1:06x}" + svg[end:],
+        )
 
 
 def _decode(encoded: str) -> Pixels:

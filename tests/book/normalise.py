@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from itertools import groupby
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbval.plugin import coalesce_streams
+
+from tests.book.nbval_tolerance.outputs import arrange
 
 __all__ = ["CELL_METADATA", "METADATA", "normalise", "text_of", "write"]
 
@@ -24,8 +24,8 @@ CELL_METADATA = ("mystnb", "nbval", "tags")
 def normalise(notebook: NotebookNode) -> NotebookNode:
     """Bring a notebook into the stored form, in place, and return it.
 
-    Cell ids, sources and outputs stay. Execution counts are renumbered, pieces of a stream
-    joined, and a traceback is cut to its last line: the rest holds paths of one machine.
+    Cell ids, sources and outputs stay. Execution counts are renumbered, outputs arranged as they
+    are compared, and a traceback is cut to its last line: the rest holds paths of one machine.
     """
     notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
@@ -39,17 +39,13 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
         if cell.execution_count is not None:
             count += 1
             cell.execution_count = count
-        outputs: list[NotebookNode] = []
-        for name, group in groupby(cell.outputs, key=lambda o: o.get("name", "")):
-            pieces = list(group)
-            outputs += coalesce_streams(pieces) if name else pieces
-        for output in outputs:
+        cell.outputs = arrange(cell.outputs)
+        for output in cell.outputs:
             output.pop("transient", None)
             if output.output_type == "execute_result":
                 output.execution_count = cell.execution_count
             elif output.output_type == "error":
                 output.traceback = [f"{output.ename}: {output.evalue}"]
-        cell.outputs = outputs
     return notebook
 
 

@@ -9,7 +9,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-__all__ = ["FIGURE", "code", "notebook", "prose", "write"]
+__all__ = ["DRAWING", "FIGURE", "code", "notebook", "prose", "write"]
 
 FIGURE = """\
 import matplotlib.pyplot as plt
@@ -19,6 +19,12 @@ for shift, name in [(0.1, "none"), (0.4, "before"), (0.7, "after")]:
 axes.set(ylim=(0, 1), xlabel="epoch", ylabel="accuracy")
 axes.legend()
 plt.show()"""
+
+DRAWING = """\
+from IPython.display import SVG
+SVG('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">'
+    '<path d="M 1 1 L 8 1" style="stroke: #0072b2"/>'
+    '<path d="M 1 4 L 8 4" style="stroke: #d55e00"/></svg>')"""
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

@@ -23,7 +23,7 @@ from tests.book import chapters
 from tests.book.execute import FAILURES, execute
 from tests.book.nbval_tolerance.declarations import MAX_PIXELS, Rules, read_rules
 from tests.book.nbval_tolerance.figures import decode, displacement
-from tests.book.nbval_tolerance.outputs import GLUED, IMAGES, Part, flatten, tokenise
+from tests.book.nbval_tolerance.outputs import DRAWING, GLUED, IMAGES, Part, flatten, tokenise
 from tests.book.nbval_tolerance.tokens import deviation
 from tests.book.normalise import write
 from tests.book.stored import IGNORE
@@ -92,6 +92,9 @@ def _measure_part(spread: Spread, old: Part, new: Part) -> None:
         else:
             spread.figure = max(spread.figure, slack)
         return
+    if old.mime == DRAWING:
+        spread.other = "a drawing, which is compared to the letter"
+        return
     tokens, run_tokens = tokenise(old.mime, old.content), tokenise(new.mime, new.content)
     if len(tokens) != len(run_tokens):
         spread.other = f"{old.place}: other rows or words"
@@ -142,7 +145,7 @@ def grain(cell: NotebookNode) -> float:
     places = [
         token.value.as_tuple().exponent
         for part in flatten(cell.outputs)
-        if part.mime.removeprefix(GLUED) not in IMAGES
+        if part.mime.removeprefix(GLUED) not in (DRAWING, *IMAGES)
         for token in tokenise(part.mime, part.content)
         if token.value is not None and token.value.is_finite() and not token.integer
     ]

@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from tests.book.nbval_tolerance.declarations import DeclarationError, read_rules
-from tests.book.nbval_tolerance.outputs import GLUED, IMAGES
+from tests.book.nbval_tolerance.outputs import DRAWING, GLUED, IMAGES
 from tests.book.normalise import CELL_METADATA, METADATA, normalise, text_of
 
 __all__ = ["CHECKS", "IGNORE", "is_normal", "problems"]
@@ -28,11 +28,12 @@ CONFESSION = "not compared"
 MAX_LINES = 20  # of code in a cell: a phone's screen
 MAX_TEXT = 8_000  # characters of one output
 MAX_IMAGE = 250_000  # ... of a figure, as base64
+MAX_DRAWING = 120_000  # ... of a vector graphic
 MAX_NOTEBOOK = 1_500_000
 MAX_IGNORED = 1  # cells a chapter
 
 # Types that the comparison understands; a widget or a script would go past it.
-MIMES = {"text/plain", "text/html", "text/markdown", "text/latex", "image/svg+xml", *IMAGES}
+MIMES = {"text/plain", "text/html", "text/markdown", "text/latex", DRAWING, *IMAGES}
 
 _PATH = re.compile(r"(?<![\w:/.~])/(?:home|Users|root|tmp|var|usr|opt|mnt|private|srv)/|\b[A-Z]:\\")
 _CLOCK = re.compile(
@@ -110,11 +111,16 @@ def sizes(notebook: NotebookNode) -> Problems:
         if lines > MAX_LINES:
             yield f"{name} has {lines} lines, at most {MAX_LINES}"
         for mime, text in _texts(cell):
-            limit = MAX_IMAGE if mime.removeprefix(GLUED) in IMAGES else MAX_TEXT
-            if len(text) > limit:
+            if len(text) > (limit := _limit(mime.removeprefix(GLUED))):
                 yield f"{name} holds {len(text)} characters of {mime}, at most {limit}"
     if len(text_of(notebook)) > MAX_NOTEBOOK:
         yield f"the notebook is larger than {MAX_NOTEBOOK} bytes"
+
+
+def _limit(mime: str) -> int:
+    if mime in IMAGES:
+        return MAX_IMAGE
+    return MAX_DRAWING if mime == DRAWING else MAX_TEXT
 
 
 def kinds(notebook: NotebookNode) -> Problems:
@@ -177,7 +183,7 @@ def declarations(notebook: NotebookNode) -> Problems:
 def alternatives(notebook: NotebookNode) -> Problems:
     """A figure is alone in its cell and has a text for those who cannot see it."""
     for name, cell in _code(notebook):
-        figures = sum(bool(set(IMAGES) & set(o.get("data", {}))) for o in cell.outputs)
+        figures = sum(bool({DRAWING, *IMAGES} & set(o.get("data", {}))) for o in cell.outputs)
         if figures > 1:
             yield f"{name} shows {figures} figures, of which only one can have an alt text"
         alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")

@@ -10,7 +10,7 @@ from tests.book.execute import execute
 from tests.book.faults import KINDS, plant
 from tests.book.mutants import CODE, Result, plant_in_code, plant_in_outputs, planted_code, score
 from tests.book.normalise import write
-from tests.book.samples import FIGURE, code, notebook, prose
+from tests.book.samples import DRAWING, FIGURE, code, notebook, prose
 
 ALT = {"image": {"alt": "Three rising curves"}}
 GLUE = """\
@@ -29,6 +29,7 @@ def sample(tmp_path_factory):
         code(GLUE, "glued", nbval={"abs": 0.02}),
         code(FIGURE, "figure", mystnb=ALT),
         code(FIGURE.replace("0.7", "0.6"), "other-figure", mystnb=ALT, nbval={"figure": 3}),
+        code(DRAWING, "drawing", mystnb=ALT),
         code("print('took 3 s')", "ignored", "nbval-ignore-output"),
         prose("These seconds are not compared: they are one machine's.", "why"),
     ]

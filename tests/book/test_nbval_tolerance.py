@@ -10,7 +10,7 @@ from nbformat.v4 import new_output
 from tests.book.execute import execute
 from tests.book.nbval_tolerance.declarations import Rules
 from tests.book.nbval_tolerance.outputs import compare_cell
-from tests.book.samples import FIGURE, code, notebook, prose, write
+from tests.book.samples import DRAWING, FIGURE, code, notebook, prose, write
 
 ERROR = "raise ValueError('no such layer: 3')"
 GLUE = """\
@@ -21,6 +21,7 @@ display(record, raw=True, metadata=glued)"""
 TABLE = """\
 from IPython.display import HTML
 HTML("<table><tr><td>before</td><td>0.91</td></tr></table>")"""
+BETWEEN = f"print('first')\n{GLUE}\nprint('last')"
 AROUND = "print('first')\ndisplay({'text/plain': 'between'}, raw=True)\nprint('last')"
 
 
@@ -97,6 +98,11 @@ CASES = {
         lambda c: text(c, "accuracy", "precision"),
         "metadata: stored {'scrapbook': {'mime_prefix'",
     ),
+    "drawing": (
+        code(DRAWING, "drawing", nbval={"abs": 1}),  # which is for what is printed, not drawn
+        lambda c: text(c, "L 8 4", "L 8 5"),
+        "image/svg+xml: line 1",
+    ),
     "figure": (code(FIGURE, "figure"), None, None),
     "figure-of-another-run": (
         code(FIGURE.replace("0.7", "0.6"), "figure-of-another-run"),
@@ -118,6 +124,7 @@ CASES = {
         lambda c: c.outputs.append(new_output("stream", name="stdout", text="1\n")),
         "stored, but not produced by the run",
     ),
+    "between-two-prints": (code(AROUND, "between-two-prints"), None, None),
     "order": (
         code(AROUND, "order"),
         lambda c: c.outputs.insert(1, c.outputs.pop(0)),
@@ -127,6 +134,11 @@ CASES = {
         code(AROUND, "split-of-a-stream"),
         lambda c: c.outputs.insert(1, c.outputs.pop(2)),
         "stored 'last'",
+    ),
+    "glued-between-two-prints": (
+        code(BETWEEN, "glued-between-two-prints"),
+        lambda c: c.outputs.sort(key=lambda output: output.output_type),
+        None,
     ),
     "kind": (
         code("1", "kind"),

@@ -9,7 +9,7 @@ from nbformat.v4 import new_output
 from tests.book import chapters
 from tests.book.execute import execute
 from tests.book.normalise import normalise, text_of
-from tests.book.samples import FIGURE, code, notebook, prose, write
+from tests.book.samples import DRAWING, FIGURE, code, notebook, prose, write
 from tests.book.stored import IGNORE, is_normal, problems
 
 CHAPTERS = chapters.find()
@@ -50,6 +50,7 @@ def complete(tmp_path_factory):
         code("raise ValueError('no')", "refused", "raises-exception"),
         code(FIGURE, "curve", mystnb={"image": {"alt": "Three rising curves"}}),
         code("0.91", "result"),
+        code(DRAWING, "drawing", mystnb={"image": {"alt": "Two straight lines"}}),
     ]
     return execute(notebook(*cells), tmp_path_factory.mktemp("run"))
 
@@ -108,7 +109,11 @@ FAULTS = {
     "is skipped": lambda n: n.cells[1].metadata.update(tags=["nbval-skip"]),
     "by a comment": lambda n: n.cells[1].update(source="# NBVAL_IGNORE_OUTPUT\n1"),
     "no text beside it": lambda n: n.cells[1].metadata.update(tags=[IGNORE]),
-    "without an alt text": lambda n: n.cells[3].metadata.clear(),
+    "(curve) shows a figure without an alt text": lambda n: n.cells[3].metadata.clear(),
+    "(drawing) shows a figure without an alt text": lambda n: n.cells[5].metadata.clear(),
+    "of image/svg+xml, at most": lambda n: (
+        n.cells[5].outputs[0].data.update({"image/svg+xml": "<svg>" + "x" * 120_000 + "</svg>"})
+    ),
     "2 figures": lambda n: n.cells[3].outputs.append(deepcopy(n.cells[3].outputs[0])),
 }
 

@@ -12,10 +12,16 @@ from tests.book.chapters import ROOT
 
 RESULTS = ROOT / "book" / "results"
 NAMES = sorted(path.stem for path in RESULTS.glob("*.csv"))
+STUDIES = [name for name in NAMES if "placement" in pd.read_csv(RESULTS / f"{name}.csv", nrows=0)]
 
 
 def about(path):
     return json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+
+
+def arms_of(table, facts):
+    """Name the arm of every row as the facts do."""
+    return table[facts.get("arm", ["placement"])].astype(str).agg(" ".join, axis=1)
 
 
 def test_there_are_results():
@@ -35,11 +41,11 @@ def test_a_result_says_how_it_was_made(name):
     assert os.sep not in facts["command"].removeprefix("python book/results/")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_result_holds_what_it_says(name):
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_holds_what_it_says(name):
     facts, table = about(RESULTS / name), pd.read_csv(RESULTS / f"{name}.csv")
     assert sorted(table["seed"].unique()) == facts["seeds"]
-    rates = table.groupby("placement")["learning_rate"].unique().explode().to_dict()
+    rates = table.groupby(arms_of(table, facts))["learning_rate"].unique().explode().to_dict()
     assert rates == facts["learning_rates"]
     for arm, scores in facts["pilot"]["val_accuracy"].items():
         best = max(scores, key=scores.get)
@@ -57,24 +63,77 @@ def test_section_4_1_was_trained_to_its_full_length():
     assert (table["p50"] <= table["p85"]).all()
 
 
-def test_the_program_of_section_4_1_runs_and_goes_on_where_it_was(tmp_path):
-    def run():
-        command = [sys.executable, str(RESULTS / "section_4_1.py"), "--data", "digits"]
-        command += ["--seeds", "2", "--steps", "120", "--work", str(tmp_path / "work")]
-        done = subprocess.run(
-            [*command, "--out", str(tmp_path)],
-            env=os.environ | {"PYTHONPATH": str(ROOT), "JOBS": "1", "BN_COMPANION_QUIET": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return pd.read_csv(tmp_path / "section_4_1.csv"), about(tmp_path / "section_4_1")
+def test_by_activation_is_paired_and_its_rates_lie_inside_the_grid():
+    table, facts = pd.read_csv(RESULTS / "by_activation.csv"), about(RESULTS / "by_activation")
+    by_arm = table.groupby(["activation", "epochs", "placement"])["seed"].agg(["count", "nunique"])
+    assert len(by_arm) == 3 * 3 * 2
+    assert (by_arm == len(facts["seeds"])).all(axis=None)
+    assert table["test_accuracy"].between(0.3, 0.9).all()
+    for arm, scores in facts["pilot"]["val_accuracy"].items():
+        grid = sorted(map(float, scores))
+        assert grid[0] < facts["learning_rates"][arm] < grid[-1]
 
-    table, facts = run()
-    assert set(table["placement"]) == {"none", "before", "after"}
-    assert table.loc[table["step"] > 0, "test_accuracy"].between(0, 1).all()
-    again, kept = run()
+
+def run_program(name, *options, **variables):
+    """Run the program of a result, which must succeed."""
+    done = subprocess.run(
+        [sys.executable, str(RESULTS / f"{name}.py"), *options],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "BN_COMPANION_QUIET": "1"} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_folding_saves_what_it_says():
+    facts, table = about(RESULTS / "folding"), pd.read_csv(RESULTS / "folding.csv")
+    assert set(table["network"]) == set(facts["networks"])
+    assert (table[["before_ms", "after_ms"]] > 0).all(axis=None)
+    cases = table.groupby(["network", "runtime", "batch"])["round"]
+    assert (cases.nunique() == table["round"].nunique()).all()
+    assert (cases.nunique() == cases.size()).all()
+    assert table["round"].nunique() >= 20
+    for network in facts["networks"].values():
+        assert network["folded"] == network["normalizations"] > 0
+        assert network["largest_relative_difference"] < 1e-4
+        for before, after in (network["parameters"], network["layers"]):
+            assert after < before
+        before, after = network["lite_operations"]
+        assert before == after, "the converter folds by itself"
+
+
+def test_the_program_of_folding_runs(tmp_path):
+    options = ["--networks", "MobileNet", "--runtimes", "function", "--side", "32"]
+    run_program("folding", *options, "--batch", "1", "--rounds", "2", "--out", str(tmp_path))
+    facts, table = about(tmp_path / "folding"), pd.read_csv(tmp_path / "folding.csv")
+    assert table[["network", "runtime", "batch", "round"]].to_numpy().tolist() == [
+        ["MobileNet", "function", 1, 0],
+        ["MobileNet", "function", 1, 1],
+    ]
+    assert facts["networks"]["MobileNet"]["folded"] == 27
+    assert facts["processor"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("section_4_1", ["--data", "digits", "--steps", "120"]),
+        ("by_activation", ["--data", "wine", "--epochs", "1", "2"]),
+    ],
+)
+def test_a_program_runs_and_goes_on_where_it_was(name, options, tmp_path):
+    def run():
+        work = tmp_path / "work"
+        folders = ["--work", str(work), "--out", str(tmp_path)]
+        run_program(name, *options, "--seeds", "2", *folders, JOBS="1")
+        trained = {path: path.stat().st_mtime_ns for path in work.rglob("output.pkl")}
+        return pd.read_csv(tmp_path / f"{name}.csv"), about(tmp_path / name), trained
+
+    table, facts, trained = run()
+    assert set(arms_of(table, facts)) == set(facts["learning_rates"])
+    assert table["test_accuracy"].dropna().between(0, 1).all()
+    again, kept, then = run()
     pd.testing.assert_frame_equal(table, again)
-    # Nothing is trained again: what remains is the start of Python and TensorFlow.
-    assert kept["seconds"] <= max(2, facts["seconds"] / 5)
+    assert trained == then, "nothing is trained again"
+    assert kept["seconds"] == facts["seconds"], "the seconds are those of the training"

@@ -10,7 +10,7 @@ from tests.book import execute as execute_module
 from tests.book import spread as spread_module
 from tests.book.execute import execute
 from tests.book.nbval_tolerance.declarations import Rules, read_rules
-from tests.book.samples import FIGURE, code, notebook
+from tests.book.samples import DRAWING, FIGURE, code, notebook
 from tests.book.spread import Spread, grain, judge, measure, read_table, suggest
 from tests.book.variants import AS_IT_IS, ONE_CORE, VARIANTS, environment
 
@@ -67,6 +67,17 @@ def test_the_slack_of_a_figure_is_measured(runs):
     measure(spread, first[1], other[1], ONE_CORE)
     assert spread.figure in {2, 3, 4}
     assert suggest(spread) == f'"nbval": {{"figure": {2 * spread.figure}}}'
+
+
+def test_a_drawing_has_no_spread(tmp_path):
+    cell = execute(notebook(code(DRAWING, "drawing")), tmp_path).cells[0]
+    moved = deepcopy(cell)
+    data = moved.outputs[0].data
+    data["image/svg+xml"] = data["image/svg+xml"].replace("L 8 4", "L 8.001 4")
+    spread = Spread("chapter", "drawing")
+    measure(spread, cell, moved, ONE_CORE)
+    assert "to the letter" in judge(spread, Rules(abs=1))
+    assert grain(moved) == 0
 
 
 def test_a_changed_word_is_no_spread(runs):

@@ -42,6 +42,15 @@ def test_a_wider_normal_distribution_has_the_shift_of_the_docstring():
     assert shift == pytest.approx(np.sqrt(2 / np.pi), rel=1e-3)
 
 
+@pytest.mark.parametrize("rows", [500, 400])
+def test_the_shift_is_scipys_whether_or_not_the_numbers_of_values_agree(z, rows):
+    after = np.exp(z[:rows])
+    expected = [stats.wasserstein_distance(a, b) for a, b in zip(z.T, after.T, strict=True)]
+    np.testing.assert_allclose(distribution_shift(z, after, unit="value"), expected, rtol=1e-12)
+    np.testing.assert_allclose(distribution_shift(z, after), expected / z.std(axis=0), rtol=1e-12)
+    assert distribution_shift(z[:, 0], after[:, 0]).shape == ()
+
+
 # --- invariance ---
 
 
@@ -65,6 +74,7 @@ def test_a_constant_channel_has_no_distance(z):
     z[:, 1] = 0.1
     assert np.isnan(normality_distance(z)).tolist() == [False, True, False]
     assert np.isnan(distribution_shift(z, z + 1)).tolist() == [False, True, False]
+    assert distribution_shift(z, z + 1, unit="value") == pytest.approx(1)
 
 
 # --- rejection ---
@@ -88,3 +98,8 @@ def test_other_channels_are_refused(z):
         distribution_shift(z, z[:, :2])
     with pytest.raises(ValueError, match="`before` must have shape"):
         distribution_shift(3.0, z)
+
+
+def test_another_unit_is_refused(z):
+    with pytest.raises(ValueError, match="`unit` must be 'deviation' or 'value'. Received: 'std'"):
+        distribution_shift(z, z, unit="std")

@@ -1,7 +1,9 @@
 """An independent reader finds each formula in the code and back: the numbers agree everywhere."""
 
+import ast
 import inspect
 import re
+import textwrap
 
 import pytest
 
@@ -16,11 +18,21 @@ FUNCTIONS = [
     (bn.batch_norm_inference, [12]),
     (bn.update_moving, [13]),
 ]
+NUMBER = re.compile(r"# \((\d+)\)")
+# What the formulas start from: checked, laid out to broadcast, or measured in another unit, by
+# lines without a number.
+GIVEN = {
+    bn.batch_norm_forward: {"x_unit", "root_epsilon_unit", "batch", "gamma", "beta"},
+    bn.batch_norm_backward: {"dy", "batch", "gamma", "std", "x_hat"},
+    batch_norm_backward_in_steps: {"dy", "batch", "gamma", "std", "x_hat", "centred", "m"},
+    bn.batch_norm_inference: {"x", "gamma", "beta", "mean", "variance", "epsilon"},
+    bn.update_moving: {"old", "new", "momentum"},
+}
 CHAPTER = chapters.BOOK / "02-the-transform.ipynb"
 
 
 def numbers_in_code(function):
-    return sorted({int(n) for n in re.findall(r"# \((\d+)\)", inspect.getsource(function))})
+    return sorted({int(n) for n in NUMBER.findall(inspect.getsource(function))})
 
 
 def numbers_in_docstring(function):
@@ -33,6 +45,18 @@ def test_each_formula_has_its_line(function, numbers):
     # What the step by step version shares with the other stands in the other's docstring.
     own = [n for n in numbers if function is not batch_norm_backward_in_steps or n >= 8]
     assert numbers_in_docstring(function) == own
+
+
+@pytest.mark.parametrize("function", GIVEN, ids=lambda f: f.__name__)
+def test_a_formula_is_whole_in_its_numbered_lines(function):
+    """What they use they compute, or it is given: else a reader could trace only half of it."""
+    source = textwrap.dedent(inspect.getsource(function))
+    numbered = {n for n, line in enumerate(source.splitlines(), start=1) if NUMBER.search(line)}
+    names = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Name)]
+    there = [name for name in names if name.lineno in numbered]
+    computed = {name.id for name in there if isinstance(name.ctx, ast.Store)}
+    used = {name.id for name in there if isinstance(name.ctx, ast.Load)} - {"np"}
+    assert used - computed == GIVEN[function]
 
 
 def test_the_chapter_numbers_the_same_formulas_in_the_same_order():

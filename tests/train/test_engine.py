@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import threading
 from dataclasses import replace
 
 import keras
@@ -12,6 +11,7 @@ import tensorflow as tf
 from scipy import stats
 
 import bn_companion as bn
+from bn_companion.train import engine
 from bn_companion.train.architecture import build_seeded
 from bn_companion.train.chunk import batch_order
 
@@ -132,6 +132,80 @@ def test_dropout_penalties_constraints_and_decay_follow_fit(tiny, path):
         )
 
 
+class Subclassed(keras.Model):
+    """A model whose layers are not a graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = keras.layers.Dense(6, use_bias=False)
+        self.normalize = keras.layers.BatchNormalization(momentum=0.9)
+        self.logits = keras.layers.Dense(3)
+
+    def call(self, x, training=False):
+        return self.logits(keras.ops.relu(self.normalize(self.hidden(x), training=training)))
+
+
+def subclassed():
+    model = Subclassed()
+    model(np.zeros((1, 13), np.float32))
+    return model
+
+
+def branched():
+    """A shared layer, a nested model, a sum, and a normalization that does not train."""
+    layers = keras.layers
+    inputs = keras.Input((13,))
+    linear, shared = layers.Dense(13, use_bias=False), layers.BatchNormalization(momentum=0.7)
+    x = shared(linear(shared(linear(inputs))))
+    inner = keras.Sequential(
+        [keras.Input((13,)), layers.Dense(13), layers.BatchNormalization(trainable=False)]
+    )
+    x = layers.Add()([x, keras.ops.tanh(inner(x))])
+    return keras.Model(inputs, layers.Dense(3)(layers.Lambda(lambda t: 2 * t)(x)))
+
+
+def attentive():
+    layers = keras.layers
+    inputs = keras.Input((13,))
+    rows = layers.Reshape((13, 1))(inputs)
+    x = layers.MultiHeadAttention(2, 3)(rows, rows)
+    x = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(layers.Dense(4)(x)))
+    return keras.Model(inputs, layers.Dense(3)(x))
+
+
+@pytest.mark.parametrize(
+    ("build", "path"),
+    [
+        (subclassed, "vectorized"),
+        (subclassed, "loop"),
+        (branched, "vectorized"),
+        (attentive, "vectorized"),
+    ],
+)
+def test_models_of_other_people_follow_fit(tiny, build, path):
+    replicas = train(build, tiny, path=path)
+    assert replicas.path == path
+    model, _ = fit(
+        build,
+        tiny,
+        seed=8,
+        optimizer=keras.optimizers.SGD(0.02, momentum=0.9),
+        epochs=2,
+        batch_size=16,
+    )
+    assert largest_difference(replicas.model(2), model) < ROUNDING
+
+
+def test_what_has_no_vectorised_form_is_looped_and_says_so(tiny):
+    def build():
+        hidden = keras.layers.SpectralNormalization(keras.layers.Dense(6))
+        return keras.Sequential([keras.Input((13,)), hidden, keras.layers.Dense(3)])
+
+    replicas = train(build, tiny, seeds=2, learning_rates=[0.02])
+    assert replicas.path == "loop"
+    assert "no vectorised form" in replicas.reason
+
+
 def test_one_sigmoid_is_trained_as_fit_trains_it():
     data = bn.load("breast_cancer")
 
@@ -211,29 +285,6 @@ def test_initial_weights_are_those_of_the_seed(tiny):
     again = network(dropout=0.5)
     for ours, theirs in zip([*trainable, *others], variables(again), strict=True):
         np.testing.assert_array_equal(ours, np.asarray(theirs))
-
-
-def test_initial_weights_do_not_depend_on_what_other_threads_draw():
-    """As those of a Dask worker do, from the generator that Keras draws from."""
-    expected = build_seeded(network, 11)[1][0]
-    states, stop = [random.getstate()], threading.Event()
-
-    def draw():
-        while not stop.is_set():
-            random.random()
-
-    thread = threading.Thread(target=draw)
-    thread.start()
-    try:
-        for _ in range(20):
-            values = build_seeded(network, 11)[1][0]
-            for ours, first in zip(values, expected, strict=True):
-                np.testing.assert_array_equal(ours, first)
-    finally:
-        stop.set()
-        thread.join()
-    assert random.getstate() != states[0], "the thread drew"
-    assert random.random.__self__ is random.randint.__self__
 
 
 def test_results_do_not_depend_on_the_chunks(tiny):
@@ -327,10 +378,49 @@ def test_a_snapshot_is_the_run_as_it_was_then(tiny, path):
         np.testing.assert_array_equal(np.asarray(ours), initial)
 
 
+def test_a_model_can_be_used_again_for_another_run_and_epoch(tiny):
+    replicas = train(small, tiny, epochs=3, snapshots=[1])
+    model = replicas.model(0)
+    for run, epoch in ((2, 1), (1, 0), (3, None)):
+        assert replicas.model(run, epoch=epoch, into=model) is model
+        assert largest_difference(model, replicas.model(run, epoch=epoch)) == 0
+
+
 def test_snapshots_of_runs_that_all_diverged_are_what_they_kept(tiny):
     replicas = train(small, tiny, seeds=1, learning_rates=1e38, epochs=9, snapshots=[2, 9])
     assert largest_difference(replicas.model(0, epoch=9), replicas.model(0)) == 0
     assert largest_difference(replicas.model(0, epoch=2), replicas.model(0)) == 0
+
+
+def interrupt_after(monkeypatch, chunks):
+    """Let Ctrl-C come once so many chunks are finished."""
+    original = engine.train_chunks
+
+    def interrupted(work, **options):
+        results = original(work, **options)
+        yield from itertools.islice(results, chunks)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "train_chunks", interrupted)
+
+
+def test_ctrl_c_hands_back_what_finished(tiny, monkeypatch):
+    whole = train(small, tiny, chunk_size=1)
+    interrupt_after(monkeypatch, 2)
+    with pytest.raises(bn.TrainingInterrupted, match="stopped with 2 of 4 runs") as stopped:
+        train(small, tiny, chunk_size=1)
+    kept = stopped.value.replicas
+    assert isinstance(stopped.value, KeyboardInterrupt)
+    assert kept.runs[["seed", "learning_rate"]].values.tolist() == [[3, 0.02], [3, 0.1]]
+    np.testing.assert_array_equal(kept.train_loss, whole.train_loss[:2])
+    assert largest_difference(kept.model(1), whole.model(1)) == 0
+
+
+def test_ctrl_c_before_anything_finished_is_just_that(tiny, monkeypatch):
+    interrupt_after(monkeypatch, 0)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        train(small, tiny)
+    assert not isinstance(stopped.value, bn.TrainingInterrupted)
 
 
 def test_names_and_numbers_are_taken_as_they_come(tiny):
@@ -484,6 +574,8 @@ def test_only_runs_that_exist_and_were_kept_come_back(tiny):
         replicas.model(0)
     with pytest.raises(ValueError, match=r"`epoch` must be 0 or one of the snapshots.*Received: 1"):
         replicas.model(0, epoch=1)
+    with pytest.raises(ValueError, match="`into` must be a model .* Received: 'mlp', with other"):
+        train(small, tiny, seeds=1, epochs=1).model(0, into=bn.mlp((5,), 2))
     with pytest.raises(ValueError, match="`path` must not be 'vectorized'"):
         train(
             lambda: bn.convnet((8, 8, 1), 10),

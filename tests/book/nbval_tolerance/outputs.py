@@ -24,9 +24,20 @@ from tests.book.nbval_tolerance.tokens import (
     tokenise_text,
 )
 
-__all__ = ["IMAGES", "Difference", "compare_cell", "flatten", "tokenise"]
+__all__ = [
+    "DRAWING",
+    "IMAGES",
+    "Difference",
+    "arrange",
+    "compare_cell",
+    "flatten",
+    "is_record",
+    "tokenise",
+]
 
 IMAGES = ("image/png", "image/jpeg")
+# A drawing is code that draws: it is compared as the text that it is, to the letter.
+DRAWING = "image/svg+xml"
 # What `glue` puts before the type of a value that it stores.
 GLUED = "application/papermill.record/"
 
@@ -61,7 +72,7 @@ def flatten(outputs: Sequence[Output], clean: Callable[[Any], Any] = lambda s: s
     Execution counts and tracebacks are left out: they depend on how a notebook is run.
     """
     parts: list[Part] = []
-    for number, output in enumerate(_join_streams(outputs), start=1):
+    for number, output in enumerate(arrange(outputs), start=1):
         kind = output["output_type"]
         place = f"output {number} ({output.get('name', kind)})"
         if kind == "stream":
@@ -74,6 +85,21 @@ def flatten(outputs: Sequence[Output], clean: Callable[[Any], Any] = lambda s: s
                 parts.append(Part(f"{place}, {mime}", mime, clean(content)))
             parts.append(Part(f"{place}, metadata", "exact", output.get("metadata") or {}))
     return parts
+
+
+def arrange(outputs: Sequence[Output]) -> list[Output]:
+    """Return what a cell shows, then what it only stored for the prose; streams joined.
+
+    A value that ``glue`` stores without showing it has no place among what a reader sees, and it
+    must not cut what is printed in two.
+    """
+    shown = [output for output in outputs if not is_record(output)]
+    joined: list[Output] = []
+    for name, group in groupby(shown, key=lambda output: output.get("name", "")):
+        pieces = list(group)
+        # nbval's joining also settles carriage returns and backspaces; it writes to its argument.
+        joined += coalesce_streams(deepcopy(pieces)) if name else pieces
+    return joined + [output for output in outputs if is_record(output)]
 
 
 def compare_cell(
@@ -128,7 +154,7 @@ def _compare_part(old: Part, new: Part, rules: Rules) -> Difference | None:
         stored, fresh = decode(old.content), decode(new.content)
         message, unexplained = compare_figures(stored, fresh, pixels=rules.figure)
         return Difference(old.place, message, stored, fresh, unexplained) if message else None
-    if rules.numeric and old.mime not in {"exact", "image/svg+xml"}:
+    if rules.numeric and old.mime not in {"exact", DRAWING}:
         message = compare_tokens(
             tokenise(old.mime, old.content), tokenise(new.mime, new.content), rules
         )
@@ -152,10 +178,7 @@ def _shorten(line: str | None, width: int = 100) -> str:
     return repr(line if len(line) <= width else line[: width - 3] + "...")
 
 
-def _join_streams(outputs: Sequence[Output]) -> list[Output]:
-    joined: list[Output] = []
-    for name, group in groupby(outputs, key=lambda o: o.get("name", "")):
-        pieces = list(group)
-        # nbval's joining also settles carriage returns and backspaces; it writes to its argument.
-        joined += coalesce_streams(deepcopy(pieces)) if name else pieces
-    return joined
+def is_record(output: Output) -> bool:
+    """Whether `glue` stored a value here without showing it."""
+    data = output.get("data") or {}
+    return bool(data) and all(mime.startswith(GLUED) for mime in data)

@@ -14,6 +14,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Generator, Iterator
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -167,6 +168,8 @@ class ToleranceCell(IPyNbCell):  # type: ignore[misc]
     def runtest(self) -> None:
         """Run the cell with nbval; a cell that was never run before does not pass."""
         self.parent.messages.clear()
+        # nbval joins the stored streams in place, across the figures between them.
+        self.stored = deepcopy(self.cell.outputs)
         super().runtest()
         if self.options["check"] and self.cell.execution_count is None and self.cell.source:
             self.raise_cell_error("The stored cell was never run: it has no execution count")
@@ -179,7 +182,7 @@ class ToleranceCell(IPyNbCell):  # type: ignore[misc]
             self.comparison_traceback = [f"{kind} cannot be compared" for kind in unusable]
             return False
         fresh = [output_from_msg(m) for m in own if m["msg_type"] in _OUTPUTS]
-        found = compare_cell(self.cell.outputs, fresh, self.rules, clean=self.sanitize)
+        found = compare_cell(self.stored, fresh, self.rules, clean=self.sanitize)
         self.comparison_traceback = [
             f"{d}{self._write_pictures(d, number)}" for number, d in enumerate(found, start=1)
         ]
