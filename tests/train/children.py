@@ -8,10 +8,12 @@ forked before its first operation, not after; so nothing here may run one at imp
 import ctypes
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
 import resource
 import signal
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -48,10 +50,19 @@ def sweep(store=None, names=ARMS, **changes):
 
 
 def start(target, *arguments):
-    """Start a child and return it."""
-    child = CONTEXT.Process(target=target, args=arguments)
+    """Start a child, which ends with the tests if these are killed, and return it."""
+    child = CONTEXT.Process(target=_beside_its_parent, args=(target, *arguments))
     child.start()
     return child
+
+
+def _beside_its_parent(target, *arguments):
+    def leave():
+        multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=leave, daemon=True).start()
+    target(*arguments)
 
 
 def save(frame, path, text=""):

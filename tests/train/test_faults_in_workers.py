@@ -70,13 +70,16 @@ def wait_for(condition, seconds=120):
         time.sleep(0.01)
 
 
-def kill_in_mid_chunk(folder, store):
-    """Once a run is stored, kill a worker that has built the last model of its chunk."""
-    wait_for(lambda: store.exists() and Store(store).rows())
-    known = len(built(folder))
-    wait_for(lambda: len(built(folder)) > known + 1)
-    time.sleep(0.1)
-    os.kill(built(folder)[-1][0], signal.SIGKILL)
+def dies_once(folder):
+    """Return what befalls the worker that is the first to train the last chunk."""
+
+    def harm(seed):
+        sign = Path(folder, "killed")
+        if seed == 7 and not sign.exists():
+            sign.touch()
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGKILL)).start()
+
+    return harm
 
 
 @pytest.fixture(scope="module")
@@ -120,14 +123,11 @@ def test_workers_share_the_cores():
 
 def test_a_killed_worker_costs_no_run(tmp_path, undisturbed):
     store = tmp_path / "runs.sqlite"
-    killer = threading.Thread(target=kill_in_mid_chunk, args=(tmp_path, store))
-    killer.start()
     with (
         joblib.parallel_config(backend="loky", n_jobs=2),
         pytest.warns(UserWarning, match=r"died \(SIGKILL\(-9\)\).*'net', data set 'wine', seeds"),
     ):
-        frame = sweep(network(tmp_path), store=store)
-    killer.join()
+        frame = sweep(network(tmp_path, dies_once(tmp_path)), store=store)
     assert_same(frame, undisturbed)
     assert len(Store(store).rows()) == 8
     twice = Counter(seed for _, seed in built(tmp_path))
@@ -322,11 +322,8 @@ def test_a_dask_cluster_gives_the_same_rows(tmp_path, cluster, undisturbed):
 @pytest.mark.usefixtures("cluster")
 def test_a_killed_dask_worker_costs_no_run(tmp_path, undisturbed):
     store = tmp_path / "runs.sqlite"
-    killer = threading.Thread(target=kill_in_mid_chunk, args=(tmp_path, store))
-    killer.start()
     with pytest.warns(UserWarning, match="worker process died .*data set 'wine', seeds .* again"):
-        frame = sweep(network(tmp_path), store=store)
-    killer.join()
+        frame = sweep(network(tmp_path, dies_once(tmp_path)), store=store)
     assert_same(frame, undisturbed)
     assert len(Store(store).rows()) == 8
 
