@@ -126,6 +126,9 @@ def more_machines(chunk: int) -> list[str]:
 
 def main() -> None:
     """Print the tables, and what follows from them."""
+    from benchmarks.networks import machine  # noqa: PLC0415
+
+    print(machine(), end="\n\n")
     tables = {}
     for axis in AXES:
         tables[axis] = table_of(axis)

@@ -1,12 +1,20 @@
 """The networks that the benchmarks time, as Keras builders and as plain descriptions."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 import bn_companion as bn
 from bn_companion import Dataset
+
+
+def machine() -> str:
+    """Return what the figures were measured on."""
+    devices = ", ".join(device.name for device in tf.config.list_physical_devices())
+    return f"{os.cpu_count()} cores, {devices}, TensorFlow {tf.__version__}"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import bn_companion as bn
-from benchmarks.networks import cases
+from benchmarks.networks import cases, machine
 from bn_companion.train.stacked import StackedProgram
 from bn_companion.train.store import Store
 
@@ -64,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=10_000)
     runs = parser.parse_args().runs
+    print(machine())
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder, "runs.sqlite")
         first, epoch = seconds(store, [0])

@@ -18,10 +18,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import joblib
 import pandas as pd
-import tensorflow as tf
 
 import bn_companion as bn
-from benchmarks.networks import Case, cases
+from benchmarks.networks import Case, cases, machine
 
 HERE, START, SWEEP = "this process", "to start, s", "sweep, s"
 
@@ -89,8 +88,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=joblib.cpu_count())
     options = vars(parser.parse_args())
-    devices = [device.name for device in tf.config.list_physical_devices()]
-    print(f"{os.cpu_count()} cores, devices {devices}, TensorFlow {tf.__version__}")
+    print(machine())
     print(f"convnet on digits, {options['seeds']} runs of {options['epochs']} epochs")
     case = next(case for case in cases() if case.conv)
     table = compare(case, chunk_size=1, **options)
