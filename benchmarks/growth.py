@@ -43,7 +43,7 @@ class Point:
     examples: int = 1000
 
     def measure(self) -> dict[str, float]:
-        """Return microseconds a step and run, seconds until ready, and this process's peak."""
+        """Return microseconds a step and run, also of the processor, seconds until ready, peak."""
         from benchmarks.networks import Case, random_pixels  # noqa: PLC0415
         from benchmarks.speed import engine_epoch, seconds  # noqa: PLC0415
 
@@ -53,12 +53,14 @@ class Point:
         epoch, side = engine_epoch(case, self.replicas)
         epoch()
         ready = time.perf_counter() - begin
-        spent = [seconds(epoch)]
+        spent, processor = [], time.process_time()
         while sum(spent) < _SECONDS_A_LINE:
             spent.append(seconds(epoch))
-        steps = math.ceil(self.examples / case.batch_size)
+        processor = (time.process_time() - processor) / len(spent)
+        scale = 1e6 / math.ceil(self.examples / case.batch_size) / side
         return {
-            "us a step and run": 1e6 * statistics.median(spent) / steps / side,
+            "us a step and run": scale * statistics.median(spent),
+            "us of processor": scale * processor,
             "ready, s": ready,
             "peak, MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
