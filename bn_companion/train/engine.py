@@ -139,6 +139,9 @@ def train_replicas(
         finite or do not fit the model, an optimizer that would mix the replicas.
     TrainingInterrupted
         On Ctrl-C: a `KeyboardInterrupt` that carries the runs of every finished chunk.
+    MemoryError, RuntimeError
+        When one run alone does not fit into memory, or workers die with it again and again;
+        `sweep` with a store keeps what is finished.
 
     Notes
     -----
