@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Iterable, Mapping, Set
+from enum import Enum
 from numbers import Integral, Real
 
 __all__ = [
     "fraction",
+    "no_member",
     "nonnegative",
     "positive_int",
     "positive_ints",
@@ -13,6 +15,12 @@ __all__ = [
     "real",
     "seed_of",
 ]
+
+
+def no_member(name: str, kind: type[Enum], value: object) -> ValueError:
+    """Return the error for a value that names no member of an enumeration of strings."""
+    allowed = ", ".join(repr(member.value) for member in kind)
+    return ValueError(f"`{name}` must be one of {allowed}. Received: {value!r}")
 
 
 def positive_int(name: str, value: object, *, minimum: int = 1) -> int:

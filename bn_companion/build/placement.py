@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from bn_companion._checks import no_member
+
 __all__ = ["Placement"]
 
 
@@ -43,5 +45,4 @@ class Placement(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Placement":
-        allowed = ", ".join(repr(member.value) for member in cls)
-        raise ValueError(f"`placement` must be one of {allowed}. Received: {value!r}")
+        raise no_member("placement", cls, value)

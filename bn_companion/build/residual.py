@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from bn_companion._checks import positive_int, positive_ints
+from bn_companion._checks import no_member, positive_int, positive_ints
 from bn_companion.build.blocks import Activation, activation_layer, batch_norm
 
 __all__ = ["ResidualOrder", "resnet"]
@@ -51,8 +51,7 @@ class ResidualOrder(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "ResidualOrder":
-        allowed = ", ".join(repr(member.value) for member in cls)
-        raise ValueError(f"`order` must be one of {allowed}. Received: {value!r}")
+        raise no_member("order", cls, value)
 
     @property
     def branch(self) -> tuple[str, ...]:

@@ -50,7 +50,6 @@ def guarded(command: str, work: Callable[[], int]) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = show
         warnings.simplefilter("ignore", DeprecationWarning)  # for authors, not for users
-        warnings.simplefilter("ignore", DeprecationWarning)  # for authors, not for users
         try:
             return work()
         except RefusalError as refusal:

@@ -2,13 +2,11 @@
 
 import argparse
 import warnings
-from pathlib import Path
 from typing import Any
 
-from bn_companion.commands._inputs import load_model
-from bn_companion.commands._outputs import add_model_output, check_output, save_model
-from bn_companion.commands._reports import Row, add_format, print_report
-from bn_companion.commands._running import guarded, refusing
+from bn_companion.commands._reports import Row
+from bn_companion.commands._rewriting import add_rewriting, rewritten
+from bn_companion.commands._running import guarded
 
 __all__ = ["register"]
 
@@ -44,28 +42,23 @@ def register(commands: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL.keras", help="the saved model")
-    add_model_output(parser)
-    add_format(parser)
+    add_rewriting(parser)
     parser.set_defaults(run=lambda arguments: guarded("fold", lambda: _fold(arguments)))
 
 
 def _fold(arguments: argparse.Namespace) -> int:
-    path, output = arguments.model, arguments.output
-    check_output(output, "-o", [".keras"], force=arguments.force, source=path)
-    model = load_model(path)
-    from bn_companion.deploy.fold import (  # noqa: PLC0415 (imports TensorFlow)
-        FoldWarning,
-        fold,
-        fold_report,
-    )
+    def rewrite(model: Any) -> tuple[Any, Any]:
+        from bn_companion.deploy.fold import (  # noqa: PLC0415 (imports TensorFlow)
+            FoldWarning,
+            fold,
+            fold_report,
+        )
 
-    with refusing(str(path)), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FoldWarning)  # the report says the same, in full
-        rows = fold_report(model).to_dict("records")
-        folded = fold(model)
-    save_model(folded, output)
-    print_report(rows, _line, wrote=output, kind=arguments.format)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FoldWarning)  # the report says the same, in full
+            return fold(model), fold_report(model)
+
+    rows = rewritten(arguments, rewrite, _line)
     return int(any(row["action"] == "kept" for row in rows))
 
 

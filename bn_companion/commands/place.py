@@ -2,14 +2,12 @@
 
 import argparse
 import warnings
-from pathlib import Path
 from typing import Any
 
 from bn_companion.build.placement import Placement
-from bn_companion.commands._inputs import load_model
-from bn_companion.commands._outputs import add_model_output, check_output, save_model
-from bn_companion.commands._reports import Row, add_format, print_report
-from bn_companion.commands._running import guarded, refusing
+from bn_companion.commands._reports import Row
+from bn_companion.commands._rewriting import add_rewriting, rewritten
+from bn_companion.commands._running import guarded
 
 __all__ = ["register"]
 
@@ -46,34 +44,29 @@ def register(commands: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL.keras", help="the saved model")
     parser.add_argument(
         "--placement",
         required=True,
         choices=[placement.value for placement in Placement],
         help="relative to the activation",
     )
-    add_model_output(parser)
-    add_format(parser)
+    add_rewriting(parser)
     parser.set_defaults(run=lambda arguments: guarded("place", lambda: _place(arguments)))
 
 
 def _place(arguments: argparse.Namespace) -> int:
-    path, output = arguments.model, arguments.output
-    check_output(output, "-o", [".keras"], force=arguments.force, source=path)
-    model = load_model(path)
-    from bn_companion.build.surgery import (  # noqa: PLC0415 (imports TensorFlow)
-        PlacementWarning,
-        place,
-        placement_report,
-    )
+    def rewrite(model: Any) -> tuple[Any, Any]:
+        from bn_companion.build.surgery import (  # noqa: PLC0415 (imports TensorFlow)
+            PlacementWarning,
+            place,
+            placement_report,
+        )
 
-    with refusing(str(path)), warnings.catch_warnings():
-        warnings.simplefilter("ignore", PlacementWarning)  # the report says the same, in full
-        rows = placement_report(model, arguments.placement).to_dict("records")
-        placed = place(model, arguments.placement)
-    save_model(placed, output)
-    print_report(rows, _line, wrote=output, kind=arguments.format)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PlacementWarning)  # the report says the same, in full
+            return place(model, arguments.placement), placement_report(model, arguments.placement)
+
+    rows = rewritten(arguments, rewrite, _line)
     return int(not all(row["as_asked"] for row in rows))
 
 

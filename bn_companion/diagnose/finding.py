@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from bn_companion._checks import no_member
+
 __all__ = ["Finding", "Severity", "SourcePosition"]
 
 
@@ -39,8 +41,7 @@ class Severity(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Severity":
-        allowed = ", ".join(repr(member.value) for member in cls)
-        raise ValueError(f"`severity` must be one of {allowed}. Received: {value!r}")
+        raise no_member("severity", cls, value)
 
 
 class SourcePosition(str):

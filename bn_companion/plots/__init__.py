@@ -3,16 +3,13 @@
 One visual language: each placement has one colour, one marker and one line style everywhere.
 """
 
-from bn_companion.plots.agreement import (
-    plot_deviations,
-    plot_differences_by_position,
-    plot_ratios,
-)
+from bn_companion.plots.agreement import plot_deviations, plot_differences_by_position
 from bn_companion.plots.distributions import plot_distances, plot_percentiles
 from bn_companion.plots.drawings import plot_batch_axes, plot_transform_graph
 from bn_companion.plots.handover import plot_handover
+from bn_companion.plots.intervals import plot_differences, plot_ratios
 from bn_companion.plots.networks import plot_layer_order
-from bn_companion.plots.runs import plot_arms, plot_differences, plot_history, plot_study
+from bn_companion.plots.runs import plot_arms, plot_history, plot_study
 from bn_companion.plots.style import ArmStyle, arm_style, use_style
 from bn_companion.plots.vector import Drawing, as_vector
 

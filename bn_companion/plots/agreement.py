@@ -12,11 +12,10 @@ import numpy as np
 from bn_companion.plots.style import arm_style
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_deviations", "plot_differences_by_position", "plot_ratios"]
+__all__ = ["plot_deviations", "plot_differences_by_position"]
 
 
 def plot_deviations(
@@ -139,61 +138,3 @@ def plot_differences_by_position(
         ax.spines[["top", "right", "left", "bottom"]].set_visible(False)
     figure.colorbar(image, ax=list(axes[0]), label=label, shrink=0.85)
     return figure
-
-
-def plot_ratios(
-    frame: "pd.DataFrame",
-    *,
-    label: str = "ratio",
-    limits: tuple[float, float] | None = None,
-) -> "Axes":
-    """Draw ratios with their intervals, one below the other, around a line at one.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        A row a ratio, named by the index (a name of several levels is joined), with the columns
-        ``ratio``, ``low`` and ``high``.
-    label : str, default "ratio"
-        What it is a ratio of.
-    limits : tuple of float, optional
-        Of the axis; by default all intervals fit in.
-
-    Returns
-    -------
-    Axes
-        The first row at the top. Left of the line is smaller than one.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from bn_companion.plots import plot_ratios
-    >>> rows = {"ratio": [0.8, 1.0], "low": [0.7, 0.9], "high": [0.9, 1.2]}
-    >>> ax = plot_ratios(pd.DataFrame(rows, index=["MobileNet", "ResNet"]))
-    >>> [tick.get_text() for tick in ax.get_yticklabels()]
-    ['MobileNet', 'ResNet']
-    """
-    import matplotlib.pyplot as plt  # noqa: PLC0415
-
-    columns = ["ratio", "low", "high"]
-    if missing := [name for name in columns if name not in frame]:
-        raise ValueError(f"`frame` must have the columns {columns}. Missing: {missing}")
-    middle, low, high = (frame[name].to_numpy(np.float64) for name in columns)
-    names = [" ".join(map(str, n)) if isinstance(n, tuple) else str(n) for n in frame.index]
-    _, ax = plt.subplots(figsize=(5.4, 0.8 + 0.3 * len(frame)))
-    rows = np.arange(len(frame))
-    ax.axvline(1, color="#404040", linewidth=1)
-    ax.errorbar(
-        middle, rows, xerr=[middle - low, high - middle], fmt="o", color="#202020", capsize=3
-    )
-    ax.set_yticks(rows, names)
-    ax.set(xlabel=label, ylim=(len(frame) - 0.5, -0.5))
-    if limits:
-        ax.set_xlim(limits)
-    ax.grid(visible=False, axis="y")
-    return ax

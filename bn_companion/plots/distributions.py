@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bn_companion.plots.columns import require_columns
 from bn_companion.plots.style import arm_style
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def plot_percentiles(
 
     named = frames if isinstance(frames, Mapping) else {"": frames}
     for frame in named.values():
-        _require(frame, "frames", (arm, "seed", over, *percentiles))
+        require_columns("frames", frame, (arm, "seed", over, *percentiles))
     arms = list(dict.fromkeys(next(iter(named.values()))[arm]))
     if any(set(frame[arm]) != set(arms) for frame in named.values()):
         raise ValueError(f"`frames` must have the same arms, {arms}")
@@ -148,7 +149,7 @@ def plot_distances(
     """
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    _require(frame, "frame", (row, arm, "seed", over, pair, *measures))
+    require_columns("frame", frame, (row, arm, "seed", over, pair, *measures))
     ends = list(dict.fromkeys(frame[pair]))
     if len(ends) != 2:
         raise ValueError(f"`pair` must be a column of two values. Received: {ends}")
@@ -201,9 +202,3 @@ def _keys(ends: Sequence[str], arms: Sequence[str]) -> tuple[list[Any], list[str
     styles = [arm_style(name, others=arms) for name in arms]
     handles += [Line2D([], [], color=s.color, marker=s.marker, linestyle="none") for s in styles]
     return handles, [*ends, *(s.label for s in styles)]
-
-
-def _require(frame: "pd.DataFrame", name: str, columns: tuple[str, ...]) -> None:
-    missing = [column for column in columns if column not in frame]
-    if missing:
-        raise ValueError(f"`{name}` must have the columns {list(columns)}. Missing: {missing}")

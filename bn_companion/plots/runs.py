@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bn_companion.plots.columns import require_columns
+from bn_companion.plots.intervals import draw_intervals
 from bn_companion.plots.style import arm_style
 
 if TYPE_CHECKING:
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from bn_companion.train.study import PlacementStudy
 
-__all__ = ["plot_arms", "plot_differences", "plot_history", "plot_study"]
+__all__ = ["plot_arms", "plot_history", "plot_study"]
 
 
 def plot_history(
@@ -61,12 +63,7 @@ def plot_history(
     """
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    missing = [name for name in (arm, "seed", over, metric) if name not in history]
-    if missing:
-        raise ValueError(
-            f"`history` must have the columns {arm!r}, 'seed', {over!r}, {metric!r}. "
-            f"Missing: {missing}"
-        )
+    require_columns("history", history, (arm, "seed", over, metric))
     if ax is None:
         _, ax = plt.subplots()
     arms = list(dict.fromkeys(history[arm]))
@@ -132,75 +129,6 @@ def plot_arms(study: "PlacementStudy") -> "Axes":
     ax.set(ylabel="test accuracy", xlim=(-0.5, len(arms) - 0.5), ylim=(0, 1.02))
     ax.grid(visible=False, axis="x")
     return ax
-
-
-def plot_differences(
-    frame: "pd.DataFrame",
-    *,
-    panel: str = "activation",
-    over: str = "epochs",
-    label: str = "before minus after",
-) -> "Figure":
-    """Draw a difference between two arms with its interval, a panel a condition.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        A row per `panel` and `over`, with the columns ``difference``, ``low`` and ``high``.
-    panel : str, default "activation"
-        The column that makes the panels, one below the other.
-    over : str, default "epochs"
-        The column that makes the rows of a panel, in ascending order.
-    label : str
-        What the difference is.
-
-    Returns
-    -------
-    Figure
-        Circles with whiskers from ``low`` to ``high`` around a line at zero, in a colour that
-        belongs to neither arm.
-
-    Raises
-    ------
-    ValueError
-        If a column is missing.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from bn_companion.plots import plot_differences
-    >>> columns = ["activation", "epochs", "difference", "low", "high"]
-    >>> rows = [("relu", 15, 0.01, -0.01, 0.03), ("tanh", 15, 0.04, 0.02, 0.06)]
-    >>> [ax.get_title() for ax in plot_differences(pd.DataFrame(rows, columns=columns)).axes]
-    ['relu', 'tanh']
-    """
-    import matplotlib.pyplot as plt  # noqa: PLC0415
-    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
-
-    columns = [panel, over, "difference", "low", "high"]
-    if missing := [name for name in columns if name not in frame]:
-        raise ValueError(f"`frame` must have the columns {columns}. Missing: {missing}")
-    panels, ticks = list(dict.fromkeys(frame[panel])), sorted(set(frame[over]))
-    height = 0.55 + len(panels) * (0.5 + 0.25 * len(ticks))
-    figure, axes = plt.subplots(len(panels), 1, figsize=(4.8, height), sharex=True, squeeze=False)
-    for ax, name in zip(axes[:, 0], panels, strict=True):
-        part = frame[frame[panel] == name]
-        middle = part["difference"].to_numpy()
-        ax.axvline(0, color="#404040", linewidth=1)
-        ax.errorbar(
-            middle,
-            [ticks.index(value) for value in part[over]],
-            xerr=[middle - part["low"].to_numpy(), part["high"].to_numpy() - middle],
-            fmt="o",
-            color="#202020",
-            capsize=4,
-        )
-        ax.set_yticks(range(len(ticks)), [f"{tick} {over}" for tick in ticks])
-        ax.set(title=name, ylim=(len(ticks) - 0.5, -0.5))
-        ax.grid(visible=False, axis="y")
-    axes[-1, 0].set_xlabel(label)
-    axes[-1, 0].xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    return figure
 
 
 def plot_study(study: "PlacementStudy") -> "Figure":
@@ -274,16 +202,6 @@ def plot_study(study: "PlacementStudy") -> "Figure":
     for first, second in zip(pairs["first"], pairs["second"], strict=True):
         names = (arm_style(arm, others=arms).label for arm in (first, second))
         labels.append(" minus ".join(names))
-    difference = pairs["difference"].to_numpy()
-    below.errorbar(
-        difference,
-        range(len(labels)),
-        xerr=[difference - pairs["low"].to_numpy(), pairs["high"].to_numpy() - difference],
-        fmt="o",
-        color="#202020",
-        capsize=4,
-    )
-    below.axvline(0, color="#404040", linewidth=1)
-    below.set(xlabel="difference in test accuracy, 95% interval", ylim=(len(labels) - 0.5, -0.5))
-    below.set_yticks(range(len(labels)), labels)
+    draw_intervals(below, *(pairs[name] for name in ("difference", "low", "high")), names=labels)
+    below.set_xlabel("difference in test accuracy, 95% interval")
     return figure
