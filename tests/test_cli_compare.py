@@ -17,7 +17,7 @@ import pytest
 import bn_companion as bn
 from bn_companion import cli
 from bn_companion.train import sweep as sweep_module
-from bn_companion.train.store import Store
+from bn_companion.train.store import Store, StoreError
 from tests.command import environment, runner
 
 layers = keras.layers
@@ -248,6 +248,28 @@ def test_ctrl_c_while_the_model_is_loaded(run, folder, monkeypatch):
         "bn-companion compare: stopped; 0 runs are kept in s.sqlite: "
         "the same command goes on from there\n"
     )
+
+
+def test_a_full_disk_keeps_what_is_finished_and_says_how_to_go_on(run, folder, monkeypatch):
+    add = Store.add
+
+    def no_space(store, rows):
+        if store.rows():
+            raise StoreError("`store` cannot be written (disk full): free some space on its disk")
+        add(store, rows)
+
+    monkeypatch.setattr(Store, "add", no_space)
+    said = run(*SMALL, "--store", "s.sqlite", "--table", "t.md", cwd=folder)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == (
+        "bn-companion compare: `store` cannot be written (disk full): free some space on its disk, "
+        "for build 'after', data set 'data', seeds 0, 1, learning rates 0.05; stopped; 2 runs are "
+        "kept in s.sqlite: the same command with --resume goes on from there\n"
+    )
+    assert not (folder / "t.md").exists()
+    monkeypatch.undo()
+    assert run(*SMALL, "--store", "s.sqlite", "--resume", cwd=folder).returncode == 0
+    assert len(Store(folder / "s.sqlite").rows()) == 4
 
 
 def test_a_signal_stops_a_process_between_two_chunks(folder):
