@@ -384,3 +384,13 @@ def test_an_arm_that_is_not_what_its_name_says_is_noted(run, folder, monkeypatch
         "act; 'bn-companion place model.keras --placement after -o FILE' says why"
     )
     assert "stopped" in stopped
+
+
+def test_one_layer_is_noted_in_the_singular(run, folder, monkeypatch):
+    x = keras.Input((4,))
+    total = layers.ReLU(name="act")(layers.add([x, x]))
+    keras.Model(x, layers.Dense(3)(total)).save(folder / "model.keras")
+    trained_runs(monkeypatch, stop_after=0)
+    before, after, _ = run(*SMALL, cwd=folder).stderr.splitlines()
+    for note, placement in ((before, "before"), (after, "after")):
+        assert f"with '{placement}', 1 of the layers is not as asked, for example act;" in note

@@ -198,9 +198,10 @@ def _note_what_stays(arguments: argparse.Namespace, model: Any) -> None:
         report = placement_report(model, placement)
         missed = report.loc[~report["as_asked"].astype(bool), "layer"].tolist()
         if missed:
+            be = "is" if len(missed) == 1 else "are"
             complain(
                 "compare",
-                f"note: with {placement!r}, {len(missed)} of the layers are not as asked, for "
+                f"note: with {placement!r}, {len(missed)} of the layers {be} not as asked, for "
                 f"example {missed[0]}; 'bn-companion place {arguments.model} --placement "
                 f"{placement} -o FILE' says why",
             )
