@@ -87,6 +87,8 @@ bench: $(STAMP) ## Time the engine beside fit and hand-written JAX (BENCH="--onl
 	@$(BIN)/python -m pip install --quiet 'jax>=0.4.30'
 	@$(BIN)/python -m benchmarks.speed $(BENCH)
 	@$(BIN)/python -m benchmarks.question_study
+	@$(BIN)/python -m benchmarks.workers
+	@$(BIN)/python -m benchmarks.resume
 	@$(BIN)/python -m benchmarks.growth
 	@$(BIN)/python -m benchmarks.honesty
 	@$(BIN)/python -m benchmarks.folding

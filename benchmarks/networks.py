@@ -1,12 +1,20 @@
 """The networks that the benchmarks time, as Keras builders and as plain descriptions."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 import bn_companion as bn
 from bn_companion import Dataset
+
+
+def machine() -> str:
+    """Return what the figures were measured on."""
+    devices = ", ".join(device.name for device in tf.config.list_physical_devices())
+    return f"{os.cpu_count()} cores, {devices}, TensorFlow {tf.__version__}"
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,10 @@ class Case:
         )
 
 
-def random_pixels(examples: int = 4000) -> Dataset:
-    """Return 784 binary inputs and 10 classes: only the shapes matter for speed."""
+def random_pixels(examples: int = 4000, inputs: int = 784) -> Dataset:
+    """Return binary inputs and 10 classes: only the shapes matter for speed."""
     random = np.random.default_rng(0)
-    x = random.integers(0, 2, (examples, 784)).astype(np.float32)
+    x = random.integers(0, 2, (examples, inputs)).astype(np.float32)
     y = random.integers(0, 10, examples).astype(np.int32)
     return Dataset(x, y, x[:500], y[:500], x[:500], y[:500], 10, "random pixels")
 

@@ -47,6 +47,7 @@ from .train.single import Run as Run
 from .train.single import train_once as train_once
 from .train.study import PlacementStudy as PlacementStudy
 from .train.study import compare_placements as compare_placements
+from .train.sweep import SweepError as SweepError
 from .train.sweep import SweepInterrupted as SweepInterrupted
 from .train.sweep import sweep as sweep
 

@@ -17,7 +17,7 @@ import pytest
 import bn_companion as bn
 from bn_companion import cli
 from bn_companion.train import sweep as sweep_module
-from bn_companion.train.store import Store
+from bn_companion.train.store import Store, StoreError
 from tests.command import environment, runner
 
 layers = keras.layers
@@ -250,6 +250,28 @@ def test_ctrl_c_while_the_model_is_loaded(run, folder, monkeypatch):
     )
 
 
+def test_a_full_disk_keeps_what_is_finished_and_says_how_to_go_on(run, folder, monkeypatch):
+    add = Store.add
+
+    def no_space(store, rows):
+        if store.rows():
+            raise StoreError("`store` cannot be written (disk full): free some space on its disk")
+        add(store, rows)
+
+    monkeypatch.setattr(Store, "add", no_space)
+    said = run(*SMALL, "--store", "s.sqlite", "--table", "t.md", cwd=folder)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == (
+        "bn-companion compare: `store` cannot be written (disk full): free some space on its disk, "
+        "for build 'after', data set 'data', seeds 0, 1, learning rates 0.05; stopped; 2 runs are "
+        "kept in s.sqlite: the same command with --resume goes on from there\n"
+    )
+    assert not (folder / "t.md").exists()
+    monkeypatch.undo()
+    assert run(*SMALL, "--store", "s.sqlite", "--resume", cwd=folder).returncode == 0
+    assert len(Store(folder / "s.sqlite").rows()) == 4
+
+
 def test_a_signal_stops_a_process_between_two_chunks(folder):
     command = [sys.executable, "-m", "bn_companion", *map(str, STUDY), "--seeds", "2000"]
     command += ["--learning-rates", "0.1", "--epochs", "2", "--jobs", "1", "--store", "s.sqlite"]
@@ -362,3 +384,13 @@ def test_an_arm_that_is_not_what_its_name_says_is_noted(run, folder, monkeypatch
         "act; 'bn-companion place model.keras --placement after -o FILE' says why"
     )
     assert "stopped" in stopped
+
+
+def test_one_layer_is_noted_in_the_singular(run, folder, monkeypatch):
+    x = keras.Input((4,))
+    total = layers.ReLU(name="act")(layers.add([x, x]))
+    keras.Model(x, layers.Dense(3)(total)).save(folder / "model.keras")
+    trained_runs(monkeypatch, stop_after=0)
+    before, after, _ = run(*SMALL, cwd=folder).stderr.splitlines()
+    for note, placement in ((before, "before"), (after, "after")):
+        assert f"with '{placement}', 1 of the layers is not as asked, for example act;" in note

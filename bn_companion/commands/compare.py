@@ -54,6 +54,8 @@ where there is no store yet it starts one, so that a job can be restarted as it 
 
 exit status:
   0    finished, whatever the verdict
+  1    could not go on: a full disk, workers that die, too little memory; finished runs
+       are kept in the store
   2    bad usage, a file that is no model, is damaged or carries code, data that do not
        fit the model, a file that is there already: nothing is trained or written
   130  stopped with Ctrl-C
@@ -155,26 +157,30 @@ def _compare(arguments: argparse.Namespace) -> int:
     from bn_companion.build.surgery import PlacementWarning  # noqa: PLC0415 (imports TensorFlow)
     from bn_companion.train.arguments import check_model  # noqa: PLC0415
     from bn_companion.train.study import compare_placements  # noqa: PLC0415
+    from bn_companion.train.sweep import SweepError  # noqa: PLC0415
 
     rates = arguments.learning_rates
     with refusing(), warnings.catch_warnings():
         check_model(model, dataset, rule=f"{path} must be")
         _note_what_stays(arguments, model)
         warnings.simplefilter("ignore", PlacementWarning)  # the notes say the same
-        warnings.filterwarnings("ignore", "[0-9]+ tasks which were")  # joblib, after Ctrl-C
-        study = compare_placements(
-            model,
-            dataset,
-            placements=arguments.placements,
-            seeds=arguments.seeds,
-            epochs=arguments.epochs,
-            batch_size=arguments.batch_size,
-            optimizer=arguments.optimizer,
-            store=arguments.store,
-            n_jobs=arguments.jobs,
-            progress=shows_bar(arguments.progress),
-            **({} if rates is None else {"learning_rates": rates}),
-        )
+        try:
+            study = compare_placements(
+                model,
+                dataset,
+                placements=arguments.placements,
+                seeds=arguments.seeds,
+                epochs=arguments.epochs,
+                batch_size=arguments.batch_size,
+                optimizer=arguments.optimizer,
+                store=arguments.store,
+                n_jobs=arguments.jobs,
+                progress=shows_bar(arguments.progress),
+                **({} if rates is None else {"learning_rates": rates}),
+            )
+        except SweepError as error:
+            complain("compare", f"{error.__cause__}; {_how_to_resume(arguments)}")
+            return 1
     sys.stdout.write(STUDIES[arguments.format](study))
     sys.stdout.flush()
     for table in arguments.table:
@@ -192,9 +198,10 @@ def _note_what_stays(arguments: argparse.Namespace, model: Any) -> None:
         report = placement_report(model, placement)
         missed = report.loc[~report["as_asked"].astype(bool), "layer"].tolist()
         if missed:
+            be = "is" if len(missed) == 1 else "are"
             complain(
                 "compare",
-                f"note: with {placement!r}, {len(missed)} of the layers are not as asked, for "
+                f"note: with {placement!r}, {len(missed)} of the layers {be} not as asked, for "
                 f"example {missed[0]}; 'bn-companion place {arguments.model} --placement "
                 f"{placement} -o FILE' says why",
             )
@@ -224,7 +231,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _how_to_resume(arguments: argparse.Namespace) -> str:
-    """Return what to say after Ctrl-C, which may have come at any moment."""
+    """Return what to say when a study was stopped, which may have been at any moment."""
     path = arguments.store
     if path is None:
         return "stopped, and nothing is kept; give --store FILE.sqlite to be able to go on"

@@ -3,6 +3,7 @@
 import inspect
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import Any
@@ -69,7 +70,7 @@ def rates(learning_rates: object) -> tuple[float, ...]:
 
 
 def _refuse_duplicates(name: str, values: tuple[Any, ...]) -> None:
-    twice = sorted({value for value in values if values.count(value) > 1})
+    twice = sorted(value for value, count in Counter(values).items() if count > 1)
     if twice:
         raise ValueError(f"`{name}` must not name a run twice. Received more than once: {twice}")
 

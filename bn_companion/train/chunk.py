@@ -1,9 +1,9 @@
 """A chunk of runs, trained from start to end in whichever process it lands."""
 
-import os
+import dataclasses
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +17,12 @@ from bn_companion.train.program import Program, Values, padded_blocks
 if TYPE_CHECKING:
     from bn_companion.data import Dataset
 
-__all__ = ["ARRAYS", "Chunk", "Outcome", "batch_order", "train_chunk"]
+__all__ = ["ARRAYS", "Chunk", "Outcome", "batch_order", "joined", "train_chunk"]
 
 Array = npt.NDArray[Any]
 #: The results that have one row a run; the first three have one column an epoch.
 ARRAYS = ("train_loss", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "diverged")
+_LONGEST_LIST = 6
 _UNVECTORIZED = (
     ValueError,
     TypeError,
@@ -33,7 +34,10 @@ _UNVECTORIZED = (
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Runs of one architecture on one data set: seed and learning rate of each."""
+    """Runs of one architecture on one data set: seed and learning rate of each.
+
+    `width` is how many replicas the program has, `label` what the runs have in common.
+    """
 
     build: Callable[[], Any]
     runs: tuple[tuple[int, float], ...]
@@ -41,8 +45,20 @@ class Chunk:
     width: int
     keep_values: bool = True
     snapshots: frozenset[int] = frozenset()
-    threads: int | None = None
-    home: int = field(default_factory=os.getpid)
+    label: str = ""
+
+    def describe(self) -> str:
+        """Return which runs these are, as messages name them.
+
+        Examples
+        --------
+        >>> from bn_companion.train.chunk import Chunk
+        >>> Chunk(None, ((0, 0.1), (0, 0.5), (1, 0.1)), None, 4, label="build 'a'").describe()
+        "build 'a', seeds 0, 1, learning rates 0.1, 0.5"
+        """
+        seeds, rates = (_listed(dict.fromkeys(part)) for part in zip(*self.runs, strict=True))
+        parts = [self.label, f"seeds {seeds}", f"learning rates {rates}"]
+        return ", ".join(part for part in parts if part)
 
 
 @dataclass(eq=False)
@@ -61,6 +77,7 @@ class Outcome:
     path: str = ""
     reason: str = ""
     seconds: float = 0.0
+    width: int = 0
 
 
 def batch_order(seed: int, epoch: int, examples: int, batch_size: int) -> tuple[Array, Array]:
@@ -100,7 +117,6 @@ def batch_order(seed: int, epoch: int, examples: int, batch_size: int) -> tuple[
 def train_chunk(chunk: Chunk, dataset: "Dataset") -> Outcome:
     """Train all runs of `chunk` and return what came of them."""
     begin = time.perf_counter()
-    _limit_threads(chunk)
     starts: dict[int, Values] = {}
     model = None
     for seed in dict.fromkeys(seed for seed, _ in chunk.runs):
@@ -123,9 +139,10 @@ def train_chunk(chunk: Chunk, dataset: "Dataset") -> Outcome:
         raise ValueError(f"path='vectorized' is impossible: {refusal}")
     if refusal is not None:
         program = program_for(model, chunk.build, chunk.settings, width=None)
-        outcome = _joined([_train(program, chunk, (run,), starts, dataset) for run in chunk.runs])
+        outcome = joined([_train(program, chunk, (run,), starts, dataset) for run in chunk.runs])
         outcome.path = "loop"
         outcome.reason = refusal
+    outcome.width = chunk.width
     outcome.seconds = time.perf_counter() - begin
     return outcome
 
@@ -151,7 +168,7 @@ def _train(
     seconds = []
     snapshots: list[dict[int, Values]] = [{} for _ in runs]
     for epoch in range(epochs):
-        orders = {seed: batch_order(seed, epoch, examples, size) for seed in starts}
+        orders = {seed: batch_order(seed, epoch, examples, size) for seed in dict(padded)}
         full = np.stack([orders[seed][0] for seed, _ in padded], axis=1)
         rest = np.stack([orders[seed][1] for seed, _ in padded])
         begin = time.perf_counter()
@@ -187,15 +204,18 @@ def _train(
     )
 
 
-def _joined(outcomes: list[Outcome]) -> Outcome:
+def joined(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the outcomes of a chunk's parts as one; how they were trained is the first's."""
     arrays: dict[str, Any] = {
         name: np.concatenate([getattr(outcome, name) for outcome in outcomes]) for name in ARRAYS
     }
-    return Outcome(
+    return dataclasses.replace(
+        outcomes[0],
         **arrays,
         weights=[weights for outcome in outcomes for weights in outcome.weights],
         snapshots=[kept for outcome in outcomes for kept in outcome.snapshots],
         epoch_seconds=[second for outcome in outcomes for second in outcome.epoch_seconds],
+        seconds=sum(outcome.seconds for outcome in outcomes),
     )
 
 
@@ -208,12 +228,8 @@ def _check_alike(values: Values, first: Values, seed: int, first_seed: int) -> N
         )
 
 
-def _limit_threads(chunk: Chunk) -> None:
-    """In a worker process, share the cores among the workers; leave the caller's process alone."""
-    if chunk.threads is None or chunk.home == os.getpid():
-        return
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(chunk.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(chunk.threads)
-    except RuntimeError:  # TensorFlow runs already: an earlier chunk in this worker set it
-        return
+def _listed(values: Iterable[Any]) -> str:
+    texts = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+    if len(texts) > _LONGEST_LIST:
+        texts = [*texts[:2], "...", texts[-1]]
+    return ", ".join(texts)

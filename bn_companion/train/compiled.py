@@ -19,7 +19,7 @@ from bn_companion.train.program import Program
 from bn_companion.train.shapes import input_shape_of
 from bn_companion.train.stacked import StackedProgram
 
-__all__ = ["Settings", "program_for"]
+__all__ = ["Settings", "forget_programs", "program_for"]
 
 _PROGRAMS_KEPT = 8
 
@@ -92,6 +92,11 @@ def program_for(
             _CACHE.programs.popitem(last=False)
     _CACHE.programs.move_to_end(key)
     return _CACHE.programs[key][0]
+
+
+def forget_programs() -> None:
+    """Let go of this thread's compiled programs, and of the memory that they hold."""
+    _CACHE.programs.clear()
 
 
 def _is_transparent(model: Any) -> bool:

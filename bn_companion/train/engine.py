@@ -139,6 +139,9 @@ def train_replicas(
         finite or do not fit the model, an optimizer that would mix the replicas.
     TrainingInterrupted
         On Ctrl-C: a `KeyboardInterrupt` that carries the runs of every finished chunk.
+    MemoryError, RuntimeError
+        When one run alone does not fit into memory, or workers die with it again and again;
+        `sweep` with a store keeps what is finished.
 
     Notes
     -----
@@ -296,14 +299,17 @@ def _replicas(
     )
     steps = math.ceil(examples / settings.batch_size)
     # The first epoch of a program compiles it; with one epoch there is no other to time.
-    timed = [s for o in outcomes for s in (o.epoch_seconds[1:] or o.epoch_seconds)]
-    side_by_side = math.ceil(len(runs) / len(outcomes)) if outcomes[0].path == "vectorized" else 1
+    timed = [
+        seconds / (outcome.width if outcome.path == "vectorized" else 1)
+        for outcome in outcomes
+        for seconds in (outcome.epoch_seconds[1:] or outcome.epoch_seconds)
+    ]
     return Replicas(
         runs=frame,
         **arrays,
         path=outcomes[0].path,
         reason=outcomes[0].reason,
-        step_seconds=float(np.median(timed)) / steps / side_by_side,
+        step_seconds=float(np.median(timed)) / steps,
         seconds=sum(outcome.seconds for outcome in outcomes),
         _build=build,
         _values=[weights for outcome in outcomes for weights in outcome.weights],

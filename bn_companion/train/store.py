@@ -7,8 +7,8 @@ and leaves a store readable after SIGKILL or a power cut: a run is recorded whol
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from bn_companion._sources import PARTS
 if TYPE_CHECKING:
     from bn_companion.data import Dataset
 
-__all__ = ["COLUMNS", "Store", "dataset_fingerprint"]
+__all__ = ["COLUMNS", "Key", "Store", "StoreError", "dataset_fingerprint"]
 
 #: The columns of a run; the first four name it.
 COLUMNS = (
@@ -49,10 +49,28 @@ CREATE TABLE runs (
 PRAGMA application_id = {_APPLICATION};
 """
 _READ_ONLY = 0o222
+_SECONDS_TO_WAIT = 30.0
+_REMEDIES = {
+    sqlite3.SQLITE_FULL: "free some space on its disk",
+    sqlite3.SQLITE_IOERR: "see whether its disk is full or failing",
+    sqlite3.SQLITE_BUSY: "close the program that holds it",
+    sqlite3.SQLITE_LOCKED: "close the program that holds it",
+    sqlite3.SQLITE_READONLY: "make it and its folder writable",
+    sqlite3.SQLITE_PERM: "make it and its folder writable",
+    sqlite3.SQLITE_CANTOPEN: "see whether it is still there, in a folder that is writable",
+}
+
+
+class StoreError(ValueError):
+    """A store that cannot be used, or no longer; the message names it and what to do."""
 
 
 class Store:
     """The finished runs of one study.
+
+    Any number of sweeps, in any processes, may use a store at the same time: each commit takes
+    SQLite's lock, which the kernel releases when a process dies, and a run is kept as it was
+    recorded first.
 
     Parameters
     ----------
@@ -63,8 +81,9 @@ class Store:
     ------
     TypeError
         If `path` is no path.
-    ValueError
-        If `path` is a folder, in no folder, read-only, locked, or no store.
+    StoreError
+        A `ValueError`: `path` is a folder, in no folder, read-only, locked, damaged, or no store.
+        So do all methods whose transaction cannot be carried out; none of it has happened then.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -72,40 +91,67 @@ class Store:
             raise TypeError(f"`store` must be the path of a file. Received: {path!r}")
         self.path = Path(path)
         if self.path.is_dir() or not self.path.absolute().parent.is_dir():
-            raise ValueError(
+            raise StoreError(
                 f"`store` must be a file in a folder that exists. Received: {str(path)!r}"
             )
         if self.path.exists() and not self.path.stat().st_mode & _READ_ONLY:
-            raise ValueError(f"`store` must be writable; it is read-only. Received: {str(path)!r}")
+            raise StoreError(f"`store` must be writable; it is read-only. Received: {str(path)!r}")
+        self._prepare()
+
+    @contextmanager
+    def _transaction(self, *, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+        """All of it or, if anything fails, nothing."""
+        where = f"{self.path.absolute().as_uri()}?mode={mode}"
         try:
-            self._prepare()
-        except sqlite3.OperationalError as error:
-            raise ValueError(
-                f"`store` cannot be written ({error}). Received: {str(path)!r}"
-            ) from error
+            with closing(
+                sqlite3.connect(where, timeout=_SECONDS_TO_WAIT, isolation_level=None, uri=True)
+            ) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
-            raise ValueError(
-                f"`store` must be a store that sweep() made, or a new file; it is no SQLite file, "
-                f"or damaged ({error}). Received: {str(path)!r}"
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without its finer distinctions
+            if code not in _REMEDIES:
+                raise self._damaged(str(error)) from error
+            raise StoreError(
+                f"`store` cannot be written ({error}): {_REMEDIES[code]}. "
+                f"Received: {str(self.path)!r}"
             ) from error
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
+    def _damaged(self, what: str) -> StoreError:
+        what = " ".join(what.removeprefix("*** in database main ***").split())
+        return StoreError(
+            "`store` must be a store that sweep() made, or a new file; it is no SQLite file, or "
+            f"damaged ({what}). Nothing in it was changed: move it away to start afresh, or put "
+            f"back a copy. Received: {str(self.path)!r}"
+        )
 
     def _prepare(self) -> None:
-        with closing(self._connect()) as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._transaction(mode="rwc") as connection:
             application = connection.execute("PRAGMA application_id").fetchone()[0]
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if tables == 0:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
             elif application != _APPLICATION:
-                raise ValueError(
+                raise StoreError(
                     "`store` must be a store that sweep() made, or a new file; this SQLite file "
                     f"holds other tables. Received: {str(self.path)!r}"
                 )
-            connection.execute("COMMIT")
+            else:
+                self._check(connection)
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        pages, size = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "page_size")
+        )
+        # SQLite reads what is missing of the last page as zeros, and finds no fault with them.
+        if found == "ok" and self.path.stat().st_size != pages * size:
+            found = f"{self.path.stat().st_size} bytes for {pages} pages of {size}"
+        if found != "ok":
+            raise self._damaged(found)
 
     def agree(
         self,
@@ -128,8 +174,7 @@ class Store:
             Naming the first difference.
         """
         remedy = f"Use another file than {str(self.path)!r}, or what the store was made with"
-        with closing(self._connect()) as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._transaction() as connection:
             known = {
                 (kind, name): value
                 for kind, name, value in connection.execute("SELECT kind, name, value FROM facts")
@@ -152,7 +197,6 @@ class Store:
                     connection.execute(
                         "INSERT OR IGNORE INTO facts VALUES (?, ?, ?)", (kind, name, value)
                     )
-            connection.execute("COMMIT")
 
     def add(self, rows: Iterable[Sequence[Any]]) -> None:
         """Record finished runs, all of them or, if anything fails, none.
@@ -163,14 +207,12 @@ class Store:
             In the order of `COLUMNS`. A run that another sweep recorded meanwhile stays as it is.
         """
         marks = ", ".join("?" * len(COLUMNS))
-        with closing(self._connect()) as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._transaction() as connection:
             connection.executemany(f"INSERT OR IGNORE INTO runs VALUES ({marks})", rows)
-            connection.execute("COMMIT")
 
     def rows(self) -> dict[Key, tuple[Any, ...]]:
         """Return every recorded run by its build, data set, seed and learning rate."""
-        with closing(self._connect()) as connection:
+        with self._transaction() as connection:
             found = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM runs").fetchall()
         return {tuple(row[:4]): tuple(row) for row in found}
 

@@ -12,7 +12,7 @@ import pandas as pd
 from bn_companion.train.arguments import check_dataset, rates, seed_list
 from bn_companion.train.arms import builders_of
 from bn_companion.train.inference import Arm, Judgement, judge
-from bn_companion.train.sweep import SweepInterrupted, sweep
+from bn_companion.train.sweep import sweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -160,8 +160,8 @@ def compare_placements(
     ValueError, TypeError
         Before any training: fewer than two arms or seeds, an arm that cannot be built, or any
         argument that `sweep` refuses.
-    SweepInterrupted
-        On Ctrl-C; with a `store`, the same call goes on from there.
+    SweepInterrupted, SweepError
+        On Ctrl-C, and when `sweep` cannot go on; with a `store`, the same call goes on from there.
 
     Notes
     -----
@@ -208,8 +208,9 @@ def compare_placements(
             n_jobs=n_jobs,
             progress=progress,
         ).rename(columns={"build": "placement"})
-    except SweepInterrupted as stop:
-        stop.runs = stop.runs.rename(columns={"build": "placement"})
+    except BaseException as stop:
+        if isinstance(done := getattr(stop, "runs", None), pd.DataFrame):  # what was finished
+            stop.runs = done.rename(columns={"build": "placement"})  # type: ignore[attr-defined]
         raise
     chance = 1.0 / data.num_classes
     scored = {arm: _arm(runs, arm, seeds, learning_rates, chance) for arm in arms}

@@ -1,9 +1,11 @@
 """A grid of builders, data sets, seeds and learning rates to one tidy table; resumable."""
 
+import dataclasses
 import functools
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -12,24 +14,41 @@ import pandas as pd
 
 from bn_companion._progress import progress_bar
 from bn_companion.train.architecture import build_seeded, signature
-from bn_companion.train.arguments import check_build, check_dataset, rates, seed_list
-from bn_companion.train.chunk import Chunk, Outcome
+from bn_companion.train.arguments import rates, seed_list
+from bn_companion.train.chunk import Chunk
 from bn_companion.train.compiled import Settings
 from bn_companion.train.engine import chunks_of, settings_for
+from bn_companion.train.ledger import Ledger
+from bn_companion.train.memory import MemoryTooSmallError
+from bn_companion.train.names import Builds, named_builds, named_datasets
 from bn_companion.train.parallel import train_chunks
-from bn_companion.train.store import COLUMNS, Key, Store, dataset_fingerprint
+from bn_companion.train.recovery import WorkerDeathError
+from bn_companion.train.store import Key, Store, StoreError, dataset_fingerprint
 
 if TYPE_CHECKING:
     from bn_companion.data import Dataset
 
-__all__ = ["SweepInterrupted", "sweep"]
-
-Builds = Mapping[str, Callable[[], Any]] | Iterable[Callable[[], Any]] | Callable[[], Any]
-Row = tuple[Any, ...]
+__all__ = ["SweepError", "SweepInterrupted", "sweep"]
 
 
 class SweepInterrupted(KeyboardInterrupt):
     """Ctrl-C in a sweep; what was finished is in `runs`, and in the store if there is one.
+
+    Attributes
+    ----------
+    runs : pandas.DataFrame
+        The finished runs, as `sweep` returns them.
+    """
+
+    def __init__(self, message: str, runs: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.runs = runs
+
+
+class SweepError(RuntimeError):
+    """A sweep could not go on: a store that cannot be written, workers that die, no memory.
+
+    What was finished is in `runs`, and in the store as far as that could be written.
 
     Attributes
     ----------
@@ -74,10 +93,12 @@ def sweep(
     store : path, optional
         A file that keeps every finished chunk of runs. A sweep that was stopped, in whatever way,
         goes on from there; runs that are in the store are not trained again. More seeds, learning
-        rates and builders may be added later; other settings or other data are refused.
+        rates and builders may be added later; other settings or other data are refused. Several
+        sweeps may use a store at the same time; a run that two of them train is recorded once.
     chunk_size, path, n_jobs
         As for `train_replicas`. Under ``joblib.parallel_config(backend=...)`` the chunks go to
-        that backend, for example a Dask cluster.
+        that backend: ``"loky"``, a Dask cluster, Ray. A chunk whose worker dies or that does not
+        fit into memory is trained again, with fewer runs side by side if need be.
     progress : bool, optional
         A bar with the runs that are done and the time that is left; True shows it at once, False
         never, and by default it appears when the work takes more than a second.
@@ -96,6 +117,11 @@ def sweep(
         Before any training: as for `train_replicas`, or a store that cannot be used.
     SweepInterrupted
         On Ctrl-C: a `KeyboardInterrupt` that carries the finished runs.
+    SweepError
+        When it cannot go on, naming the chunk and the store; it carries the finished runs.
+    Exception
+        What a builder raises in mid-sweep, with notes that name the chunk and the store; it is
+        given the finished runs as its attribute ``runs``.
 
     Examples
     --------
@@ -107,7 +133,7 @@ def sweep(
     >>> runs[["build", "seed", "learning_rate"]].values.tolist()
     [['one', 0, 0.05], ['one', 1, 0.05], ['two', 0, 0.05], ['two', 1, 0.05]]
     """
-    arms, data = _named_builds(builds), _named_datasets(dataset)
+    arms, data = named_builds(builds), named_datasets(dataset)
     grid = list(product(arms, data, seed_list(seeds), rates(learning_rates)))
     settings = {
         name: settings_for(
@@ -122,28 +148,28 @@ def sweep(
         )
         for name, part in data.items()
     }
-    work, done = _plan(arms, data, grid, settings, store=store, chunk_size=chunk_size)
-    rows = dict(done)
-    keeper = None if store is None else Store(store)
-    with progress_bar(len(grid), what="sweep", unit="run", progress=progress) as bar:
-        bar.update(len(rows))
+    ledger, work = _plan(arms, data, grid, settings, store=store, chunk_size=chunk_size)
+    tasks = [(chunk, data[name]) for _, name, chunk in work]
+    with (
+        progress_bar(len(grid), what="sweep", unit="run", progress=progress) as bar,
+        closing(train_chunks(tasks, n_jobs=n_jobs)) as results,
+    ):
+        bar.update(len(ledger))
         try:
-            tasks = [(chunk, data[name]) for _, name, chunk in work]
-            for number, outcome in train_chunks(tasks, n_jobs=n_jobs):
+            for number, outcome in results:
                 arm, name, chunk = work[number]
-                finished = _rows(arm, name, chunk, outcome)
-                if keeper is not None:
-                    keeper.add(finished)
-                rows.update({row[:4]: row for row in finished})
-                bar.update(len(finished))
+                bar.update(ledger.add(arm, name, chunk, outcome))
         except KeyboardInterrupt:
-            runs = _frame(rows, grid)
-            where = f"; they are in {str(store)!r}, the same call resumes" if store else ""
-            raise SweepInterrupted(
-                f"stopped with {len(runs)} of {len(grid)} runs finished (attribute `runs`){where}",
-                runs,
-            ) from None
-    return _frame(rows, grid)
+            account, runs = ledger.account()
+            raise SweepInterrupted(f"stopped with {account}", runs) from None
+        except (StoreError, MemoryTooSmallError, WorkerDeathError) as error:
+            account, runs = ledger.account()
+            raise SweepError(f"{error}. Stopped with {account}", runs) from error
+        except Exception as error:  # a builder's own: it keeps its type
+            account, error.runs = ledger.account()  # type: ignore[attr-defined]
+            error.add_note(f"Stopped with {account}")
+            raise
+    return ledger.frame()
 
 
 def _plan(
@@ -154,14 +180,14 @@ def _plan(
     *,
     store: str | os.PathLike[str] | None,
     chunk_size: int | None,
-) -> tuple[list[tuple[str, str, Chunk]], dict[Key, Row]]:
+) -> tuple[Ledger, list[tuple[str, str, Chunk]]]:
     """Check every builder on every data set, and divide what the store lacks into chunks."""
     seed = grid[0][2]
     divide = functools.partial(chunks_of, chunk_size=chunk_size, keep_values=False)
     # Every check that needs a model comes before the store is touched.
     for build, (name, part) in product(arms.values(), data.items()):
         divide(build, part, [(seed, 1.0)], settings[name])
-    done: dict[Key, Row] = {}
+    keeper = None
     if store is not None:
         keeper = Store(store)
         keeper.agree(
@@ -169,15 +195,16 @@ def _plan(
             {name: dataset_fingerprint(part) for name, part in data.items()},
             {arm: _digest(signature(build_seeded(build, seed)[0])) for arm, build in arms.items()},
         )
-        stored = keeper.rows()
-        done = {key: stored[key] for key in grid if key in stored}
+    ledger = Ledger(grid, keeper)
+    missing = [key for key in grid if key not in ledger]
     work = []
     for (arm, build), (name, part) in product(arms.items(), data.items()):
-        runs = [key[2:] for key in grid if key[:2] == (arm, name) and key not in done]
+        runs = [key[2:] for key in missing if key[:2] == (arm, name)]
         if runs:
-            chunks = divide(build, part, runs, settings[name])
-            work += [(arm, name, chunk) for chunk in chunks]
-    return work, done
+            label = f"build {arm!r}, data set {name!r}"
+            for chunk in divide(build, part, runs, settings[name]):
+                work.append((arm, name, dataclasses.replace(chunk, label=label)))
+    return ledger, work
 
 
 def _facts(settings: Settings) -> dict[str, str]:
@@ -192,64 +219,3 @@ def _facts(settings: Settings) -> dict[str, str]:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _rows(arm: str, name: str, chunk: Chunk, outcome: Outcome) -> list[Row]:
-    rows = []
-    for i, (seed, rate) in enumerate(chunk.runs):
-        epoch = int(outcome.diverged[i]) or None
-        curves = (outcome.train_loss, outcome.val_loss, outcome.val_accuracy)
-        scores = [float(curve[i, -1]) for curve in curves]
-        scores += [float(outcome.test_loss[i]), float(outcome.test_accuracy[i])]
-        # SQLite has no NaN: a run that diverged has no scores.
-        known = [None if epoch else score for score in scores]
-        rows.append((arm, name, seed, rate, epoch, *known, outcome.path))
-    return rows
-
-
-def _frame(rows: Mapping[Key, Row], grid: list[Key]) -> pd.DataFrame:
-    frame = pd.DataFrame([rows[key] for key in grid if key in rows], columns=list(COLUMNS))
-    scores = [name for name in COLUMNS if name.endswith(("_loss", "_accuracy"))]
-    return frame.astype({**dict.fromkeys(scores, "float64"), "diverged": "Int64"})
-
-
-def _named_builds(builds: Builds) -> dict[str, Callable[[], Any]]:
-    if isinstance(builds, Mapping):
-        named = dict(builds)
-        if not all(isinstance(name, str) for name in named):
-            raise TypeError(f"`builds` must have names that are strings. Received: {list(named)}")
-    elif isinstance(builds, keras.Model) or callable(builds) or not isinstance(builds, Iterable):
-        named = {_name(builds, 0): check_build(builds, "builds")}
-    else:
-        each = list(builds)
-        names = [_name(build, i) for i, build in enumerate(each)]
-        if len(set(names)) < len(names):
-            names = [f"build_{i}" for i in range(len(names))]
-        named = dict(zip(names, each, strict=True))
-    if not named:
-        raise ValueError("`builds` must hold at least one builder. Received: none")
-    return {name: check_build(build, "builds") for name, build in named.items()}
-
-
-def _name(build: object, place: int) -> str:
-    name = getattr(build, "__name__", "")
-    return name if name.isidentifier() else f"build_{place}"
-
-
-def _named_datasets(dataset: Any) -> "dict[str, Dataset]":
-    if isinstance(dataset, Mapping):
-        named = {str(name): check_dataset(part) for name, part in dataset.items()}
-    elif isinstance(dataset, list | tuple):
-        parts = [check_dataset(part) for part in dataset]
-        named = {part.name: part for part in parts}
-        if len(named) < len(parts):
-            raise ValueError(
-                "`dataset` must not name a data set twice; use a mapping of names. Received: "
-                f"{[part.name for part in parts]}"
-            )
-    else:
-        part = check_dataset(dataset)
-        named = {part.name: part}
-    if not named:
-        raise ValueError("`dataset` must hold at least one data set. Received: none")
-    return named

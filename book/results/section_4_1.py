@@ -8,8 +8,12 @@ after a fifth of the steps; it is then trained on all training images.
 
 Recorded on test images: the accuracy at inference, and the 15th, 50th and 85th percentile of what
 enters the first sigmoid of the last hidden layer when all of them are one mini-batch in training
-mode, for the paper follows the network in training. Groups of seeds are kept in the working folder:
-stopped and called again, the script goes on where it was.
+mode, for the paper follows the network in training.
+
+Stop it in any way, with Ctrl-C, `kill -9` or a power cut, and give the same command again: what was
+finished is in the working folder (`--work`) and is not trained again. That is a pilot, or one arm
+for a group of ten seeds; what was under way begins anew. With more seeds than before, only groups
+of new seeds are trained. Remove the folder to start afresh.
 """
 
 import argparse

@@ -12,7 +12,7 @@ from tests.book.chapters import ROOT
 
 RESULTS = ROOT / "book" / "results"
 NAMES = sorted(path.stem for path in RESULTS.glob("*.csv"))
-STUDIES = [name for name in NAMES if "placement" in pd.read_csv(RESULTS / f"{name}.csv", nrows=0)]
+STUDIES = [name for name in NAMES if "seed" in pd.read_csv(RESULTS / f"{name}.csv", nrows=0)]
 
 
 def about(path):
@@ -74,6 +74,17 @@ def test_by_activation_is_paired_and_its_rates_lie_inside_the_grid():
         assert grid[0] < facts["learning_rates"][arm] < grid[-1]
 
 
+def test_batch_sizes_is_paired_and_its_rates_lie_inside_the_grid():
+    table, facts = pd.read_csv(RESULTS / "batch_sizes.csv"), about(RESULTS / "batch_sizes")
+    by_arm = table.groupby(["norm", "batch_size"])["seed"].agg(["count", "nunique"])
+    assert len(by_arm) == 5 * 6
+    assert (by_arm == len(facts["seeds"])).all(axis=None)
+    assert table["test_accuracy"].between(0.1, 0.7).all()
+    for arm, scores in facts["pilot"]["val_accuracy"].items():
+        grid = sorted(map(float, scores))
+        assert grid[0] < facts["learning_rates"][arm] < grid[-1]
+
+
 def run_program(name, *options, **variables):
     """Run the program of a result, which must succeed."""
     done = subprocess.run(
@@ -120,6 +131,7 @@ def test_the_program_of_folding_runs(tmp_path):
     [
         ("section_4_1", ["--data", "digits", "--steps", "120"]),
         ("by_activation", ["--data", "wine", "--epochs", "1", "2"]),
+        ("batch_sizes", ["--data", "wine", "--epochs", "1", "--sizes", "8"]),
     ],
 )
 def test_a_program_runs_and_goes_on_where_it_was(name, options, tmp_path):

@@ -15,8 +15,9 @@ def python_blocks(path):
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_python_blocks_run_in_order(path):
-    namespace = {}
+def test_python_blocks_run_in_order(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a study keeps its store where it is run
+    namespace = {"__name__": "__main__"}
     for block in python_blocks(path):
         exec(compile(block, path.name, "exec"), namespace)
 
