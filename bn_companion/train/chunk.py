@@ -166,7 +166,8 @@ def _train(
     history = np.full((3, len(padded), epochs), np.nan, np.float32)
     diverged = np.zeros(len(padded), np.int64)
     seconds = []
-    snapshots: list[dict[int, Values]] = [{} for _ in runs]
+    # A run as it was built costs nothing to keep, and a model to build again.
+    snapshots = [{0: starts[seed]} if chunk.snapshots else {} for seed, _ in runs]
     for epoch in range(epochs):
         orders = {seed: batch_order(seed, epoch, examples, size) for seed in dict(padded)}
         full = np.stack([orders[seed][0] for seed, _ in padded], axis=1)

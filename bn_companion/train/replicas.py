@@ -116,21 +116,19 @@ class Replicas:
         return model
 
     def _kept(self, run: int, epoch: int | None) -> Values | None:
-        """Return the numbers of a run after an epoch; None for those that it was built with."""
+        """Return the numbers of a run after an epoch; None if it has to be built for them."""
         if epoch is None:
             if not self._values:
                 raise ValueError("`run` has no weights: they were not kept (keep_weights=False)")
             return self._values[run]
         epoch = positive_int("epoch", epoch, minimum=0)
-        if epoch == 0:
-            return None
         kept = self._snapshots[run]
-        if epoch not in kept:
+        if epoch and epoch not in kept:
             raise ValueError(
-                f"`epoch` must be 0 or one of the snapshots that were asked for, {sorted(kept)}. "
-                f"Received: {epoch}"
+                "`epoch` must be 0 or one of the snapshots that were asked for, "
+                f"{sorted(set(kept) - {0})}. Received: {epoch}"
             )
-        return kept[epoch]
+        return kept.get(epoch)
 
     def history(self) -> pd.DataFrame:
         """Return the curves as a tidy table, one row a run and epoch.
