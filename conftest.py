@@ -1,5 +1,6 @@
 """Plugins for every test in the repository; pytest reads this list only in the root folder."""
 
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -10,6 +11,10 @@ from tests.book.environment import settle
 pytest_plugins = ["pytester", "tests.book.nbval_tolerance.plugin"]
 
 settle()
+
+# A shell starts what it runs in the background deaf to Ctrl-C, and so are all children of that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -19,7 +19,7 @@ import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from bn_companion.train.chunk import Chunk, Outcome
-from bn_companion.train.worker import Failure, Parcel, train_parcel, wrapped
+from bn_companion.train.worker import Failure, Parcel, itself, train_parcel, wrapped
 
 if TYPE_CHECKING:
     from bn_companion.data import Dataset
@@ -144,7 +144,7 @@ def through_dask(
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Sending large graph")
                 key = f"sent-{call}-{len(shared)}"
-                shared[id(value)] = client.submit(_itself, value, key=key)
+                shared[id(value)] = client.submit(itself, value, key=key)
         return shared[id(value)]
 
     numbers = {}
@@ -180,7 +180,3 @@ def _dask_result(status: str, value: Any) -> Result:
     if status == "error":
         return Failure(value[1])
     return Failure(RuntimeError("the Dask cluster dropped the chunk: was the cluster closed?"))
-
-
-def _itself(value: Any) -> Any:
-    return value

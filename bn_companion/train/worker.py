@@ -9,7 +9,7 @@ import time
 import traceback
 import uuid
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bn_companion._startup import start_quietly
 
@@ -24,7 +24,7 @@ from bn_companion.train.memory import train_within_memory  # noqa: E402
 if TYPE_CHECKING:
     from bn_companion.data import Dataset
 
-__all__ = ["Failure", "Parcel", "train_parcel", "wrapped"]
+__all__ = ["Failure", "Parcel", "itself", "train_parcel", "wrapped"]
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _THIS_PROCESS = uuid.uuid4().hex  # process numbers repeat, on other machines above all
@@ -68,6 +68,11 @@ def wrapped(chunk: Chunk) -> bytes:
             f"Received: {chunk.build!r}"
         ) from error
     return template
+
+
+def itself(value: Any) -> Any:
+    """Return `value`: a cluster keeps what a task returns, and makes it again if it is lost."""
+    return value
 
 
 def train_parcel(
