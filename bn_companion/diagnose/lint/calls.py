@@ -1,6 +1,7 @@
 """What a call does: build a layer, feed one, grow a model, or hand things on to the unknown."""
 
 import ast
+from abc import abstractmethod
 
 from bn_companion.diagnose.lint import catalog
 from bn_companion.diagnose.lint.facts import CallFact
@@ -53,9 +54,9 @@ def is_layer_class(symbol: Symbol) -> bool:
 class Caller(Modeller):
     """Evaluate calls, too."""
 
+    @abstractmethod
     def call_local(self, node: ast.Call, function: Local) -> Values:
         """Return what calling a function or class of this source can return."""
-        raise NotImplementedError
 
     def ev_Call(self, node: ast.Call) -> Values:
         receiver = None

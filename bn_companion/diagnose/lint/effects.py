@@ -1,5 +1,6 @@
 """What happens to layers, tensors, models and lists that are read, used or let go."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from bn_companion.diagnose.lint.facts import Facts
@@ -20,7 +21,7 @@ from bn_companion.diagnose.lint.values import (
 __all__ = ["Effects"]
 
 
-class Effects:
+class Effects(ABC):
     """The scope that is run, the state that it has come to, and what can happen in it."""
 
     def __init__(self, facts: Facts, scope: Scope, state: State, me: Me | None) -> None:
@@ -32,9 +33,9 @@ class Effects:
 
     # What the statements know more of.
 
+    @abstractmethod
     def attribute(self, me: Me, name: str) -> Values:
         """Return what ``self.name`` can be."""
-        raise NotImplementedError
 
     # --- leaving the known ---
 

@@ -1,6 +1,7 @@
 """What an expression can be, and what evaluating it does to the layers that it touches."""
 
 import ast
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -200,9 +201,9 @@ class Evaluator(Effects):
         self.bind(node.target, values)
         return values
 
+    @abstractmethod
     def bind(self, target: ast.expr, values: Values) -> None:
         """Assign `values` to a target."""
-        raise NotImplementedError
 
     def ev_List(self, node: ast.List | ast.Tuple) -> Values:
         elements: list[Values] | None = []
