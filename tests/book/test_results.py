@@ -57,7 +57,7 @@ def test_section_4_1_was_trained_to_its_full_length():
     table = pd.read_csv(RESULTS / "section_4_1.csv")
     last = table[table["step"] == table["step"].max()]
     assert table["step"].max() >= 50_000
-    assert len(last) == 3 * len(about(RESULTS / "section_4_1")["seeds"]) >= 30
+    assert len(last) == 3 * len(about(RESULTS / "section_4_1")["seeds"]) >= 90
     assert last["test_accuracy"].between(0.9, 1).all()
     assert (table["p15"] <= table["p50"]).all()
     assert (table["p50"] <= table["p85"]).all()
