@@ -1,6 +1,6 @@
 """How time and memory grow with replicas, width, depth and data, and what pays off from where.
 
-    python -m benchmarks.growth
+    python -m benchmarks.growth > benchmarks/growth.txt
 
 Networks like the 64-64 of the digits; one number grows at a time. Each line is a process of its
 own, so that its peak memory is its own. The last lines are drawn from the measured numbers: how
@@ -91,10 +91,12 @@ def chunking(replicas: pd.DataFrame) -> tuple[int, str]:
     best = int(cost[cost <= _AS_GOOD_AS * cost.min()].index[0])
     last = int(cost.index[-1])
     each = (peak[last] - peak.iloc[0]) / (last - cost.index[0])
+    alone = f"a step of one run costs {cost[1]:.0f} us alone, {cost[best]:.0f} us among {best}"
+    costs = f"and each replica takes {each:.1f} MiB"
+    if best == last:
+        return best, f"chunks may have {best} replicas or more: {alone}, {costs}"
     return best, (
-        f"chunks pay off beyond {best} replicas: a step of one run costs {cost[1]:.0f} us alone, "
-        f"{cost[best]:.0f} us among {best}, {cost[last]:.0f} us among {last}, "
-        f"and each replica takes {each:.1f} MiB"
+        f"chunks pay off beyond {best} replicas: {alone}, {cost[last]:.0f} us among {last}, {costs}"
     )
 
 
