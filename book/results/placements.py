@@ -13,6 +13,7 @@ import argparse
 import functools
 import os
 import time
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
@@ -58,14 +59,23 @@ def arm_name(depth: int, activation: str, placement: str) -> str:
     return f"{depth} {activation} {placement}"
 
 
-def arms(data: bn.Dataset) -> dict[str, functools.partial[keras.Model]]:
+def arms(
+    data: bn.Dataset,
+    *,
+    depths: Iterable[int] = DEPTHS,
+    activations: Iterable[str] = ACTIVATIONS,
+) -> dict[str, functools.partial[keras.Model]]:
     """Return the builders for a data set, by name."""
-    shape = {"inputs": data.input_shape, "classes": data.num_classes}
     return {
         arm_name(depth, activation, placement): functools.partial(
-            build, activation, placement, depth=depth, **shape
+            build,
+            activation,
+            placement,
+            depth=depth,
+            inputs=data.input_shape,
+            classes=data.num_classes,
         )
-        for depth, activation, placement in product(DEPTHS, ACTIVATIONS, PLACEMENTS)
+        for depth, activation, placement in product(depths, activations, PLACEMENTS)
     }
 
 
@@ -93,6 +103,8 @@ def main() -> None:
     )
     parser.add_argument("--mnist", help="an .npz file for `mnist`, instead of the cache of Keras")
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--depths", type=int, nargs="+", default=list(DEPTHS))
+    parser.add_argument("--activations", nargs="+", default=list(ACTIVATIONS))
     parser.add_argument("--epochs", type=int, help="the same for every data set")
     parser.add_argument("--out", type=Path, default=record.HERE)
     parser.add_argument("--work", type=Path, default=Path(".cache") / NAME)
@@ -101,10 +113,10 @@ def main() -> None:
     tables, described, epochs = [], {}, {}
     begin = time.perf_counter()
     for name in options.data:
-        epochs[name] = options.epochs or EPOCHS[name]
+        epochs[name] = options.epochs or EPOCHS.get(name, 20)
         data = bn.load(options.mnist if name == "mnist" and options.mnist else name)
         runs = bn.sweep(
-            arms(data),
+            arms(data, depths=options.depths, activations=options.activations),
             data,
             seeds=options.seeds,
             learning_rates=LEARNING_RATES,

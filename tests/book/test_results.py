@@ -1,10 +1,12 @@
 """Shipped results: each says how it was made, holds what it says, and its program runs."""
 
 import json
+import math
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,7 +14,13 @@ from tests.book.chapters import ROOT
 
 RESULTS = ROOT / "book" / "results"
 NAMES = sorted(path.stem for path in RESULTS.glob("*.csv"))
-STUDIES = [name for name in NAMES if "seed" in pd.read_csv(RESULTS / f"{name}.csv", nrows=0)]
+# In a grid every arm is trained at every rate; a study has chosen a rate for each arm.
+GRIDS = [name for name in NAMES if "grid" in json.loads((RESULTS / f"{name}.json").read_text())]
+STUDIES = [
+    name
+    for name in NAMES
+    if name not in GRIDS and "seed" in pd.read_csv(RESULTS / f"{name}.csv", nrows=0)
+]
 
 
 def about(path):
@@ -51,6 +59,29 @@ def test_a_study_holds_what_it_says(name):
         best = max(scores, key=scores.get)
         assert float(best) == facts["learning_rates"][arm], "chosen on validation data"
     assert not set(facts["pilot"]["seeds"]) & set(facts["seeds"])
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_grid_is_complete(name):
+    facts, table = about(RESULTS / name), pd.read_csv(RESULTS / f"{name}.csv")
+    axes = [sorted(table[column].unique()) for column in facts["grid"]]
+    assert len(table) == math.prod(len(axis) for axis in axes)
+    assert not table.duplicated(facts["grid"]).any()
+    assert sorted(table["seed"].unique()) == facts["seeds"]
+    assert sorted(table["learning_rate"].unique()) == facts["learning_rates"]
+    for column in ("val_accuracy", "test_accuracy"):
+        assert table[column].between(0, 1).all()
+
+
+def test_placements_holds_what_the_chapter_draws_on():
+    assert "placements" in GRIDS
+    facts, table = about(RESULTS / "placements"), pd.read_csv(RESULTS / "placements.csv")
+    assert set(table["dataset"]) == {"breast_cancer", "digits", "mnist1d", "mnist"}
+    assert set(table["placement"]) == {"none", "before", "after", "both"}
+    assert len(facts["seeds"]) > 10
+    classes = table["dataset"].map({"breast_cancer": 2}).fillna(10)
+    lost = table[table["diverged"]]
+    assert np.allclose(lost["test_accuracy"], 1 / classes[lost.index])
 
 
 def test_section_4_1_was_trained_to_its_full_length():
@@ -149,3 +180,20 @@ def test_a_program_runs_and_goes_on_where_it_was(name, options, tmp_path):
     pd.testing.assert_frame_equal(table, again)
     assert trained == then, "nothing is trained again"
     assert kept["seconds"] == facts["seconds"], "the seconds are those of the training"
+
+
+def test_the_program_of_a_grid_runs_and_goes_on_where_it_was(tmp_path):
+    options = ["--data", "wine", "--depths", "1", "--activations", "relu", "--epochs", "1"]
+    folders = ["--work", str(tmp_path), "--out", str(tmp_path)]
+
+    def run():
+        run_program("placements", *options, "--seeds", "2", *folders, JOBS="1")
+        return pd.read_csv(tmp_path / "placements.csv"), about(tmp_path / "placements")
+
+    table, facts = run()
+    assert set(table["placement"]) == {"none", "before", "after", "both"}
+    assert len(table) == 4 * 2 * len(facts["learning_rates"])
+    store = (tmp_path / "wine.sqlite").read_bytes()
+    again, _ = run()
+    pd.testing.assert_frame_equal(table, again)
+    assert store == (tmp_path / "wine.sqlite").read_bytes(), "nothing is trained again"
