@@ -38,6 +38,7 @@ from .reference.transform import BatchNormCache as BatchNormCache
 from .reference.transform import batch_norm_backward as batch_norm_backward
 from .reference.transform import batch_norm_forward as batch_norm_forward
 from .session import reproducible as reproducible
+from .train.differences import paired_differences as paired_differences
 from .train.engine import TrainingInterrupted as TrainingInterrupted
 from .train.engine import train_replicas as train_replicas
 from .train.loss import accuracy_for as accuracy_for

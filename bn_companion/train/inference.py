@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-__all__ = ["Arm", "Judgement", "judge", "paired_interval"]
+__all__ = ["Arm", "Judgement", "holm", "judge", "paired_interval"]
 
 Array = npt.NDArray[np.float64]
 _RESAMPLES = 499
@@ -106,7 +106,7 @@ def judge(arms: dict[str, Arm], *, confidence: float = 0.95, resolution: float =
         elif best == second:
             against[first] = (p_value, -high, -low)
     pairs = pd.DataFrame(rows, columns=["first", "second", "difference", "low", "high", "p_value"])
-    pairs["p_holm"] = _holm(pairs["p_value"].to_numpy())
+    pairs["p_holm"] = holm(pairs["p_value"].to_numpy())
     rival = max(against, key=lambda arm: against[arm][0])
     return Judgement(best, rival, against[rival][1:], pairs)
 
@@ -152,8 +152,8 @@ def paired_interval(
 
 def _reselection_error(first: Arm, second: Arm) -> float:
     """Bootstrap standard error of the difference when each resample selects its own rates."""
-    seeds, rates = first.val.shape
-    if rates == 1:
+    seeds = len(first.val)
+    if first.val.shape[1] == second.val.shape[1] == 1:
         return 0.0
 
     def difference(rows: npt.NDArray[np.int64], axis: int) -> Array:
@@ -177,8 +177,8 @@ def _reselection_error(first: Arm, second: Arm) -> float:
     return float(resampled.standard_error) * float(np.sqrt(seeds / (seeds - 1)))
 
 
-def _holm(p_values: Array) -> Array:
-    """Holm's step-down adjustment."""
+def holm(p_values: Array) -> Array:
+    """Return p-values, adjusted for their number by Holm's step-down method."""
     order = np.argsort(p_values)
     count = len(p_values)
     stepped = np.maximum.accumulate(p_values[order] * (count - np.arange(count)))
