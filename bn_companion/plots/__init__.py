@@ -4,6 +4,7 @@ One visual language: each placement has one colour, one marker and one line styl
 """
 
 from bn_companion.plots.agreement import plot_deviations, plot_differences_by_position
+from bn_companion.plots.conditions import plot_shared_rates, plot_winners
 from bn_companion.plots.distributions import plot_distances, plot_percentiles
 from bn_companion.plots.drawings import plot_batch_axes, plot_transform_graph
 from bn_companion.plots.handover import plot_handover
@@ -29,7 +30,9 @@ __all__ = [
     "plot_layer_order",
     "plot_percentiles",
     "plot_ratios",
+    "plot_shared_rates",
     "plot_study",
     "plot_transform_graph",
+    "plot_winners",
     "use_style",
 ]
