@@ -109,8 +109,9 @@ def test_wheel_requires_exactly_what_the_package_imports(wheel: Path) -> None:
     providers = importlib.metadata.packages_distributions()
     imported = third_party_imports(PACKAGE.rglob("*.py"))
     possible = {module: {canonicalize_name(d) for d in providers[module]} for module in imported}
-    # What only a cluster needs is imported when there is one.
-    optional = names(PROJECT["optional-dependencies"]["cluster"])
+    # What only a cluster or a page that stands alone needs is imported when there is one.
+    extras = PROJECT["optional-dependencies"]
+    optional = names([*extras["cluster"], *extras["explore"]])
     missing = {
         module for module, options in possible.items() if not options & (required | optional)
     }

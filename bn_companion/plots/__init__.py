@@ -7,6 +7,7 @@ from bn_companion.plots.agreement import plot_deviations, plot_differences_by_po
 from bn_companion.plots.conditions import plot_shared_rates, plot_winners
 from bn_companion.plots.distributions import plot_distances, plot_percentiles
 from bn_companion.plots.drawings import plot_batch_axes, plot_transform_graph
+from bn_companion.plots.explorer import PlacementExplorer, explore_placements
 from bn_companion.plots.handover import plot_handover
 from bn_companion.plots.intervals import plot_differences, plot_ratios
 from bn_companion.plots.networks import plot_layer_order
@@ -17,8 +18,10 @@ from bn_companion.plots.vector import Drawing, as_vector
 __all__ = [
     "ArmStyle",
     "Drawing",
+    "PlacementExplorer",
     "arm_style",
     "as_vector",
+    "explore_placements",
     "plot_arms",
     "plot_batch_axes",
     "plot_deviations",

@@ -13,7 +13,7 @@ import pandas as pd
 from bn_companion._checks import fraction, nonnegative
 from bn_companion.train.inference import Arm, holm, paired_interval
 
-__all__ = ["paired_differences"]
+__all__ = ["checked_runs", "listed", "paired_differences"]
 
 _PAIRS = (("before", "after"), ("before", "none"), ("after", "none"))
 _GRID = ["learning_rate", "seed"]
@@ -106,7 +106,7 @@ def paired_differences(
         raise ValueError(f"`rates` must be 'own' or 'shared'. Received: {rates!r}")
     level, resolution = fraction("level", level), nonnegative("resolution", resolution)
     arms = list(dict.fromkeys(name for pair in wanted for name in pair))
-    runs = _checked_runs(runs, by=by, arm=arm, arms=arms)
+    runs = checked_runs(runs, by=by, arm=arm, arms=arms)
     rows: list[tuple[Any, ...]] = []
     conditions = runs.groupby(by, sort=False, observed=True) if by else [((), runs)]
     for condition, part in conditions:
@@ -140,8 +140,10 @@ def _checked_pairs(pairs: Iterable[Sequence[str]]) -> list[tuple[str, str]]:
     return [(pair[0], pair[1]) for pair in each]
 
 
-def _checked_runs(runs: pd.DataFrame, *, by: list[str], arm: str, arms: list[str]) -> pd.DataFrame:
-    """Return the runs of `arms`, after every check that needs no condition."""
+def checked_runs(
+    runs: pd.DataFrame, *, by: list[str], arm: str, arms: list[str] | None = None
+) -> pd.DataFrame:
+    """Return the runs of `arms`, or of all, after every check that needs no condition."""
     if not isinstance(runs, pd.DataFrame):
         raise TypeError(f"`runs` must be a pandas.DataFrame. Received: {type(runs).__name__}")
     keys = [*by, arm, *_GRID]
@@ -149,12 +151,13 @@ def _checked_runs(runs: pd.DataFrame, *, by: list[str], arm: str, arms: list[str
         raise ValueError(f"`by` must name columns that have no other role. Received: {by}")
     if missing := [name for name in (*keys, *_SCORES) if name not in runs]:
         raise ValueError(f"`runs` must have the columns {[*keys, *_SCORES]}. Missing: {missing}")
-    if absent := [name for name in arms if not (runs[arm] == name).any()]:
+    if absent := [name for name in arms or () if not (runs[arm] == name).any()]:
         raise ValueError(
             f"`pairs` must name arms in the column {arm!r}: {list(runs[arm].unique())}. "
             f"Received: {absent}"
         )
-    runs = runs[runs[arm].isin(arms)]
+    if arms is not None:
+        runs = runs[runs[arm].isin(arms)]
     if empty := [name for name in keys if runs[name].isna().any()]:
         raise ValueError(f"`runs` must have a value in every row. Missing in: {empty}")
     for name in _SCORES:
@@ -167,7 +170,7 @@ def _checked_runs(runs: pd.DataFrame, *, by: list[str], arm: str, arms: list[str
     twice = runs[runs.duplicated(keys)][keys]
     if len(twice):
         raise ValueError(
-            f"`runs` must hold each run once. More than once: {_listed(twice.to_dict('records'))}"
+            f"`runs` must hold each run once. More than once: {listed(twice.to_dict('records'))}"
         )
     return runs
 
@@ -176,7 +179,7 @@ def _require_pairs(
     part: pd.DataFrame, grid: list[Any], *, arm: str, arms: list[str], where: dict[str, Any]
 ) -> None:
     """Raise unless every arm has a run from every seed at every learning rate."""
-    place = "".join(f", {name}={value!r}" for name, value in where.items())
+    place = f", {listed([where])}" if where else ""
     if len(grid[1]) < 2:
         raise ValueError(f"`runs` must have at least 2 seeds{place}. Received: {len(grid[1])}")
     expected = pd.MultiIndex.from_product([arms, *grid], names=[arm, *_GRID])
@@ -185,11 +188,12 @@ def _require_pairs(
         lost = missing.to_frame(index=False).to_dict("records")
         raise ValueError(
             "`runs` must have every seed at every learning rate for each arm, so that the arms are "
-            f"paired. Missing{place}: {_listed(lost)}"
+            f"paired. Missing{place}: {listed(lost)}"
         )
 
 
-def _listed(records: list[dict[Any, Any]]) -> str:
+def listed(records: list[dict[Any, Any]]) -> str:
+    """Return the first few records in words, and how many there are more."""
     named = [
         ", ".join(f"{name}={value!r}" for name, value in record.items())
         for record in records[:_NAMED]

@@ -29,12 +29,14 @@ MAX_LINES = 20  # of code in a cell: a phone's screen
 MAX_TEXT = 8_000  # characters of one output
 MAX_IMAGE = 250_000  # ... of a figure, as base64
 MAX_DRAWING = 120_000  # ... of a vector graphic
+MAX_EXPLORER = 120_000  # ... of a figure in which the reader chooses, with all of its runs
 MAX_NOTEBOOK = 1_500_000
 MAX_IGNORED = 1  # cells a chapter
 
 # Types that the comparison understands; a widget or a script would go past it.
 MIMES = {"text/plain", "text/html", "text/markdown", "text/latex", DRAWING, *IMAGES}
 
+_EXPLORER = '<div class="bn-explorer">'
 _PATH = re.compile(r"(?<![\w:/.~])/(?:home|Users|root|tmp|var|usr|opt|mnt|private|srv)/|\b[A-Z]:\\")
 _CLOCK = re.compile(
     r"\bwall time\b|\bCPU times\b|\b\d\d?:\d\d(?::\d\d)?\b|\b(?:19|20)\d\d-\d\d-\d\d\b"
@@ -111,15 +113,17 @@ def sizes(notebook: NotebookNode) -> Problems:
         if lines > MAX_LINES:
             yield f"{name} has {lines} lines, at most {MAX_LINES}"
         for mime, text in _texts(cell):
-            if len(text) > (limit := _limit(mime.removeprefix(GLUED))):
+            if len(text) > (limit := _limit(mime.removeprefix(GLUED), text)):
                 yield f"{name} holds {len(text)} characters of {mime}, at most {limit}"
     if len(text_of(notebook)) > MAX_NOTEBOOK:
         yield f"the notebook is larger than {MAX_NOTEBOOK} bytes"
 
 
-def _limit(mime: str) -> int:
+def _limit(mime: str, text: str) -> int:
     if mime in IMAGES:
         return MAX_IMAGE
+    if mime == "text/html" and text.startswith(_EXPLORER):
+        return MAX_EXPLORER
     return MAX_DRAWING if mime == DRAWING else MAX_TEXT
 
 
