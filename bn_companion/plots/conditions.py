@@ -1,6 +1,6 @@
 """Who wins where: a difference between two arms over many conditions, as a map and over rates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,7 +93,7 @@ def plot_winners(
     return figure
 
 
-def _draw_cell(ax: "Axes", row: dict[str, Any], x: int, y: int) -> None:
+def _draw_cell(ax: "Axes", row: Mapping[Any, Any], x: int, y: int) -> None:
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
     ax.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, **_ground(row["verdict"], _both(row))))
@@ -241,7 +241,7 @@ def _one_pair(frame: "pd.DataFrame", name: str = "differences") -> tuple[str, st
     return pairs[0]
 
 
-def _both(row: dict[str, Any]) -> tuple[str, str]:
+def _both(row: Mapping[Any, Any]) -> tuple[str, str]:
     return row["first"], row["second"]
 
 

@@ -123,7 +123,7 @@ def visit(browser: Browser, address: str) -> Visit:
     )
     seen = Visit()
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(90_000)  # a busy machine, and plotly.js is large
     _listen(page, seen)
     page.goto(address, wait_until="load")
     page.evaluate("() => window.MathJax?.startup?.promise?.then(() => null)")

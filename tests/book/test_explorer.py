@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from bn_companion import plots
 from tests.book import browser as browsers
@@ -18,6 +18,7 @@ from tests.book.checks import Visit
 from tests.plots.runs import fake_runs
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 90_000  # milliseconds: plotly.js is large, and the machine may be busy
 CONF = """
 import sys
 sys.path.insert(0, {extensions!r})
@@ -79,11 +80,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(browser: Browser, alone: Path) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 375, "height": 900})
-    opened = context.new_page()
-    opened.goto(alone.as_uri(), wait_until="load")
+    opened = opened_page(context, alone)
     opened.locator(".bn-explorer[data-live]").wait_for()
     yield opened
     context.close()
+
+
+def opened_page(context: BrowserContext, path: Path) -> Page:
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(path.as_uri(), wait_until="load")
+    return page
 
 
 def drawn(page: Page) -> dict[str, Any]:
@@ -176,10 +183,10 @@ def test_plotly_is_loaded_where_it_is_needed(browser: Browser, site: Path) -> No
     }
     loads = {name: sum("plotly" in source for source in sources[name]) for name in sources}
     assert loads == {"index.html": 0, "with.html": 1, "search.html": 0}
-    page = browser.new_page()
-    page.goto((site / "with.html").as_uri(), wait_until="load")
+    context = browser.new_context()
+    page = opened_page(context, site / "with.html")
     page.locator(".bn-explorer[data-live] svg.main-svg").first.wait_for()
-    page.close()
+    context.close()
 
 
 def test_two_explorers_on_a_page_keep_apart(browser: Browser, tmp_path: Path, alone: Path) -> None:
@@ -187,13 +194,13 @@ def test_two_explorers_on_a_page_keep_apart(browser: Browser, tmp_path: Path, al
     more = plots.explore_placements(fake_runs()).html
     both = tmp_path / "both.html"
     both.write_text(text.replace("</main>", f"{more}</main>"), encoding="utf-8")
-    page = browser.new_page()
-    page.goto(both.as_uri(), wait_until="load")
+    context = browser.new_context()
+    page = opened_page(context, both)
     second = page.locator(".bn-explorer").nth(1)
     second.get_by_role("combobox", name="dataset").select_option("wine")
     captions = page.locator(".bn-explorer caption").all_text_contents()
     assert [text.split(",")[0] for text in captions] == ["digits", "wine"]
-    page.close()
+    context.close()
 
 
 @pytest.mark.parametrize("scripts", [False, True], ids=["no scripts", "no Plotly"])
@@ -206,7 +213,7 @@ def test_a_table_remains(browser: Browser, tmp_path: Path, alone: Path, scripts:
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto(path.as_uri(), wait_until="load")
+    page.goto(path.as_uri(), wait_until="load", timeout=PATIENCE)
     assert page.locator(".bn-explorer table").is_visible()
     assert page.locator(".bn-explorer-note").is_visible()
     assert not page.locator(".bn-explorer-controls").is_visible()

@@ -79,6 +79,16 @@ def test_a_number_above_the_name_of_a_row_is_no_time(complete):
     assert problems(changed) == []
 
 
+def explorer(size):
+    return f'<div class="bn-explorer">{"A" * size}</div>'
+
+
+def test_an_explorer_may_be_longer_than_other_html(complete):
+    changed = deepcopy(complete)
+    changed.cells[4].outputs[0].data["text/html"] = explorer(110_000)
+    assert problems(changed) == []
+
+
 FAULTS = {
     "has count None": lambda n: n.cells[1].update(execution_count=None),
     "has count 7": lambda n: n.cells[1].update(execution_count=7),
@@ -113,6 +123,12 @@ FAULTS = {
     "(drawing) shows a figure without an alt text": lambda n: n.cells[5].metadata.clear(),
     "of image/svg+xml, at most": lambda n: (
         n.cells[5].outputs[0].data.update({"image/svg+xml": "<svg>" + "x" * 120_000 + "</svg>"})
+    ),
+    "120031 characters of text/html, at most 120000": lambda n: (
+        n.cells[4].outputs[0].data.update({"text/html": explorer(120_000)})
+    ),
+    "9007 characters of text/html, at most 8000": lambda n: (
+        n.cells[4].outputs[0].data.update({"text/html": "<p>" + "x" * 9000 + "</p>"})
     ),
     "2 figures": lambda n: n.cells[3].outputs.append(deepcopy(n.cells[3].outputs[0])),
 }
