@@ -195,11 +195,15 @@ def _require_pairs(
 def listed(records: list[dict[Any, Any]]) -> str:
     """Return the first few records in words, and how many there are more."""
     named = [
-        ", ".join(f"{name}={value!r}" for name, value in record.items())
+        ", ".join(f"{name}={_plain(value)!r}" for name, value in record.items())
         for record in records[:_NAMED]
     ]
     more = len(records) - len(named)
     return "; ".join(named) + (f"; and {more} more" if more else "")
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _scores(part: pd.DataFrame, grid: list[Any]) -> Arm:

@@ -202,6 +202,8 @@ def test_unpaired_seeds_are_named():
     message = r"paired. Missing, activation='relu': placement='after', learning_rate=0.1, seed=4$"
     with pytest.raises(ValueError, match=message):
         bn.paired_differences(frame[~lost], by="activation")
+    with pytest.raises(ValueError, match="Missing, depth=6, activation='relu': placement"):
+        bn.paired_differences(frame[~lost].assign(depth=6), by=["depth", "activation"])
     with pytest.raises(ValueError, match="; and 15 more$"):
         bn.paired_differences(
             frame[(frame["activation"] == "tanh") | (frame["placement"] != "after")],
