@@ -157,9 +157,9 @@ def test_the_keyboard_chooses_every_condition_and_a_rate(page: Page) -> None:
 def test_every_choice_has_a_name(page: Page) -> None:
     for name in ("dataset", "depth", "activation", "learning rate"):
         assert page.get_by_role("combobox", name=name, exact=True).count() == 1
-    label = page.get_by_role("img").get_attribute("aria-label")
-    assert label is not None
-    assert "table" in label
+    picture = page.get_by_role("img", name=re.compile("^Test accuracy of each placement"))
+    assert picture.count() == 1
+    assert page.get_by_role("table", name=re.compile("^digits, depth 2, tanh")).count() == 1
 
 
 # --- how it behaves ----------------------------------------------------------------------------
@@ -219,6 +219,13 @@ def test_a_table_remains(browser: Browser, tmp_path: Path, alone: Path, scripts:
     assert not page.locator(".bn-explorer-controls").is_visible()
     assert not faults
     context.close()
+
+
+def test_the_picture_follows_the_window(page: Page) -> None:
+    width = "() => document.querySelector('.bn-explorer-plot svg').getBoundingClientRect().width"
+    assert page.evaluate(width) <= 375
+    page.set_viewport_size({"width": 320, "height": 900})
+    page.wait_for_function(f"() => ({width})() <= 320", timeout=PATIENCE)
 
 
 def test_print_has_the_picture_and_the_table_without_the_lists(page: Page) -> None:
