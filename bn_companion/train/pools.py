@@ -93,7 +93,7 @@ def through_joblib(
             yield joblib.delayed(train_parcel)(number, templates.of(chunk), parcel, dataset)
 
     # Compiled programs stay in memory, so loky replaces a worker that has compiled a few, between
-    # two chunks. Nothing is lost; its warning, from a thread of its own, would frighten for nothing.
+    # two chunks. Nothing is lost; its warning, from a thread of its own, is no news.
     warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     # With one job, joblib would not use a worker but this process.
     options: dict[str, Any] = {"n_jobs": max(jobs, 2), "batch_size": 1, "pre_dispatch": jobs}
