@@ -125,7 +125,63 @@ def test_a_further_arm_gets_a_style_and_its_own_name():
     ]
 
 
+def test_every_residual_order_has_a_look_of_its_own():
+    styles = [plots.arm_style(name) for name in (*bn.ResidualOrder, "zero_gamma")]
+    for look in ("color", "marker", "linestyle", "label"):
+        assert len({getattr(style, look) for style in styles}) == 7
+    assert plots.arm_style(bn.ResidualOrder.NONE) == plots.arm_style("none")
+
+
+def through_depth():
+    rows = [
+        (order, block, seed, factor**block * (1 + seed))
+        for order, factor in (("original", 1.0), ("none", 10.0))
+        for block in range(4)
+        for seed in (0, 2)
+    ]
+    return pd.DataFrame(rows, columns=["order", "block", "seed", "variance"])
+
+
+def test_depth_is_drawn_with_mean_and_range():
+    figure = plots.plot_depth(through_depth(), {"variance": "its variance"}, log=("variance",))
+    (ax,) = figure.axes
+    assert ax.get_title() == "its variance"
+    assert ax.get_yscale() == "log"
+    lines = {line.get_label(): line.get_ydata() for line in ax.lines}
+    np.testing.assert_allclose(lines["no BN"], [2, 20, 200, 2000])
+    band = ax.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == (1, 3)
+    linear = plots.plot_depth(through_depth(), {"variance": "its variance"})
+    assert linear.axes[0].get_yscale() == "linear"
+
+
+def test_orders_are_rows_and_data_sets_panels():
+    frame = pd.DataFrame(
+        [("a", "none", 0.5), ("a", "original", 0.6), ("a", "none", 0.7), ("b", "original", 0.2)],
+        columns=["data", "order", "test_accuracy"],
+    )
+    first, second = plots.plot_orders(frame, limits={"b": (0, 1)}).axes
+    assert [tick.get_text() for tick in second.get_yticklabels()] == ["no BN", "original"]
+    runs, mean = first.lines[:2]
+    np.testing.assert_allclose(runs.get_xdata(), [0.5, 0.7])
+    np.testing.assert_allclose(mean.get_xdata(), 0.6)
+    assert second.get_xlim() == (0, 1) != first.get_xlim()
+
+
 # --- rejection ---
+
+
+@pytest.mark.parametrize("column", ["order", "block", "variance"])
+def test_depth_needs_its_columns(column):
+    with pytest.raises(ValueError, match=f"Missing: .*{column}"):
+        plots.plot_depth(through_depth().drop(columns=column), {"variance": "v"})
+
+
+@pytest.mark.parametrize("column", ["order", "data", "test_accuracy"])
+def test_orders_need_their_columns(column):
+    frame = pd.DataFrame([("a", "none", 0.5)], columns=["data", "order", "test_accuracy"])
+    with pytest.raises(ValueError, match=f"Missing: .*{column}"):
+        plots.plot_orders(frame.drop(columns=column))
 
 
 def test_unknown_arm_is_refused():

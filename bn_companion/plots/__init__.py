@@ -11,6 +11,7 @@ from bn_companion.plots.explorer import PlacementExplorer, explore_placements
 from bn_companion.plots.handover import plot_handover
 from bn_companion.plots.intervals import plot_differences, plot_ratios
 from bn_companion.plots.networks import plot_layer_order
+from bn_companion.plots.residual import plot_depth, plot_orders
 from bn_companion.plots.runs import plot_arms, plot_history, plot_study
 from bn_companion.plots.style import ArmStyle, arm_style, use_style
 from bn_companion.plots.vector import Drawing, as_vector
@@ -24,6 +25,7 @@ __all__ = [
     "explore_placements",
     "plot_arms",
     "plot_batch_axes",
+    "plot_depth",
     "plot_deviations",
     "plot_differences",
     "plot_differences_by_position",
@@ -31,6 +33,7 @@ __all__ = [
     "plot_handover",
     "plot_history",
     "plot_layer_order",
+    "plot_orders",
     "plot_percentiles",
     "plot_ratios",
     "plot_shared_rates",

@@ -35,6 +35,25 @@ _PLACEMENTS = {
     "before": ArmStyle("#0072B2", "s", "-", "BN before"),
     "after": ArmStyle("#D55E00", "^", "--", "BN after"),
 }
+# Orders of a residual block. The original one normalizes in the branch, before the addition.
+_ORDERS = {
+    "original": ArmStyle("#0072B2", "s", "-", "original"),
+    "zero_gamma": ArmStyle("#202020", "X", (0, (3, 1)), "original, gamma 0"),  # type: ignore[arg-type]
+    "bn_after_addition": ArmStyle("#D55E00", "^", "--", "BN after addition"),
+    "relu_before_addition": ArmStyle("#9A4C7E", "D", "-.", "ReLU before addition"),
+    "relu_only_pre_activation": ArmStyle(
+        "#00775B",
+        "v",
+        (0, (5, 1, 1, 1)),  # type: ignore[arg-type]
+        "ReLU-only pre-activation",
+    ),
+    "pre_activation": ArmStyle(
+        "#7A6A00",
+        "P",
+        (0, (4, 1, 1, 1, 1, 1)),  # type: ignore[arg-type]
+        "pre-activation",
+    ),
+}
 _OTHERS = (("#9A4C7E", "D", "-."), ("#00775B", "v", (0, (5, 1, 1, 1))), ("#7A6A00", "P", ":"))
 
 
@@ -44,7 +63,8 @@ def arm_style(arm: str, *, others: Sequence[str] = ()) -> ArmStyle:
     Parameters
     ----------
     arm : str
-        ``"none"``, ``"before"``, ``"after"``, or the name of another arm.
+        ``"none"``, ``"before"``, ``"after"``, a `ResidualOrder`, ``"zero_gamma"`` (the original
+        order with a last gamma of 0), or the name of another arm.
     others : sequence of str
         The further arms of the comparison, in the order in which they take a style.
 
@@ -56,7 +76,7 @@ def arm_style(arm: str, *, others: Sequence[str] = ()) -> ArmStyle:
     Raises
     ------
     ValueError
-        If `arm` is neither a placement nor one of `others`.
+        If `arm` is neither a placement, nor an order, nor one of `others`.
 
     Examples
     --------
@@ -66,6 +86,8 @@ def arm_style(arm: str, *, others: Sequence[str] = ()) -> ArmStyle:
     """
     if arm in _PLACEMENTS:
         return _PLACEMENTS[arm]
+    if arm in _ORDERS:
+        return _ORDERS[arm]
     extra = [name for name in others if name not in _PLACEMENTS]
     if arm not in extra:
         raise ValueError(f"`arm` must be one of {[*_PLACEMENTS, *extra]}. Received: {arm!r}")

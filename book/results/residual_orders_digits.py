@@ -1,0 +1,13 @@
+"""The orders of a residual block on the digits that ship with scikit-learn.
+
+    python book/results/residual_orders_digits.py [--seeds 12] [--epochs 30] ...
+
+The same networks as in `residual_orders`, on images of 8 x 8 that need no download.
+"""
+
+import residual_orders
+
+NAME = "residual_orders_digits"
+
+if __name__ == "__main__":
+    residual_orders.main(NAME, data="digits", seeds=12, epochs=30, side=8)
