@@ -1,6 +1,6 @@
 """At which learning rates a network trains at all, by depth, activation and placement.
 
-    python book/results/learning_rates.py [--data digits] [--seeds 5] [--depths 2 5 10 20] ...
+    python book/results/learning_rates.py [--data digits] [--seeds 5] [--depths 2 5 10] ...
 
 Hidden layers of 64 units, He's initial weights for ReLU and Glorot's for the others, ten epochs of
 mini-batches of 32, gradient descent with momentum 0.9. Nothing is chosen: every run is recorded, a
@@ -25,7 +25,7 @@ import record
 import bn_companion as bn
 
 NAME = "learning_rates"
-DEPTHS = (2, 5, 10, 20)
+DEPTHS = (2, 5, 10)
 INITIAL = {"relu": "he_normal", "tanh": "glorot_uniform", "sigmoid": "glorot_uniform"}
 PLACEMENTS = ("none", "before", "after")
 LEARNING_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
