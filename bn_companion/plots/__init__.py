@@ -14,6 +14,7 @@ from bn_companion.plots.networks import plot_layer_order
 from bn_companion.plots.residual import plot_depth, plot_orders
 from bn_companion.plots.runs import plot_arms, plot_history, plot_study
 from bn_companion.plots.style import ArmStyle, arm_style, use_style
+from bn_companion.plots.trainability import plot_gradient_norms, plot_largest_rates
 from bn_companion.plots.vector import Drawing, as_vector
 
 __all__ = [
@@ -30,8 +31,10 @@ __all__ = [
     "plot_differences",
     "plot_differences_by_position",
     "plot_distances",
+    "plot_gradient_norms",
     "plot_handover",
     "plot_history",
+    "plot_largest_rates",
     "plot_layer_order",
     "plot_orders",
     "plot_percentiles",
