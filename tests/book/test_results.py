@@ -14,18 +14,6 @@ from tests.book.chapters import ROOT
 
 RESULTS = ROOT / "book" / "results"
 NAMES = sorted(path.stem for path in RESULTS.glob("*.csv"))
-TINY_IMAGES = [
-    "--data",
-    "digits",
-    "--epochs",
-    "1",
-    "--side",
-    "4",
-    "--blocks",
-    "1",
-    "--filters",
-    "2",
-]
 # In a grid every arm is trained at every rate; a study has chosen a rate for each arm.
 GRIDS = [name for name in NAMES if "grid" in json.loads((RESULTS / f"{name}.json").read_text())]
 STUDIES = [
@@ -175,11 +163,6 @@ def test_the_program_of_folding_runs(tmp_path):
         ("section_4_1", ["--data", "digits", "--steps", "120"]),
         ("by_activation", ["--data", "wine", "--epochs", "1", "2"]),
         ("batch_sizes", ["--data", "wine", "--epochs", "1", "--sizes", "8"]),
-        (
-            "residual_orders",
-            [*TINY_IMAGES, "--rates", "0.1", "0.3", "--arms", "pre_activation", "zero_gamma"],
-        ),
-        ("residual_orders_digits", [*TINY_IMAGES, "--rates", "0.1", "--arms", "none"]),
     ],
 )
 def test_a_program_runs_and_goes_on_where_it_was(name, options, tmp_path):
