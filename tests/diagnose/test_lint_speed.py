@@ -9,7 +9,16 @@ from pathlib import Path
 from tests.diagnose.samples import CORRECT, FAULTY
 
 ROOT = Path(__file__).parents[2]
-FILES, LINES, SECONDS = 1000, 100, 5.0
+FILES, LINES = 1000, 100
+# About five seconds where this was written, in a measure that a throttled machine shares: what
+# Python itself takes to parse the same files and to walk through them.
+TIMES = 6.0
+WALK = """
+import ast, pathlib, sys
+for path in pathlib.Path(sys.argv[1]).glob("*.py"):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        pass
+"""
 
 
 def generate(folder, count, lines):
@@ -24,30 +33,28 @@ def generate(folder, count, lines):
         (folder / f"script_{number}.py").write_text(text, encoding="utf-8")
 
 
-def seconds_of(folder):
-    """Return the processor time of one run of the command, and what it wrote."""
+def seconds_of(*arguments):
+    """Return the processor time of one run of Python, start included, and what it wrote."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     said = subprocess.run(
-        [sys.executable, "-m", "bn_companion", "lint", str(folder), "--format", "json"],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
+        [sys.executable, *arguments], check=False, capture_output=True, text=True, cwd=ROOT
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, said
 
 
-def test_a_thousand_files_take_less_than_five_seconds(tmp_path):
-    """In processor time, start of Python included: what else the machine does is not counted."""
+def test_a_thousand_files_take_a_few_times_what_python_takes_to_read_them(tmp_path):
+    """In processor time: what else the machine does is not counted."""
     generate(tmp_path, FILES, LINES)
-    took = []
+    ratios = []
     for _ in range(3):
-        seconds, said = seconds_of(tmp_path)
+        unit, _ = seconds_of("-c", WALK, str(tmp_path))
+        command = ("-m", "bn_companion", "lint", str(tmp_path), "--format", "json")
+        seconds, said = seconds_of(*command)
         assert said.returncode == 1
         assert said.stderr == ""
         assert said.stdout.count('"BN002"') > FILES / 10
-        took.append(seconds)
-        if seconds < SECONDS:
+        ratios.append(seconds / unit)
+        if ratios[-1] < TIMES:
             break
-    assert min(took) < SECONDS, f"seconds: {took}"
+    assert min(ratios) < TIMES, f"times: {ratios}"
