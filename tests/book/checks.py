@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 PHONE, DESK = 375, 1280
+PATIENCE = 30_000  # milliseconds until a page must have done what is waited for
 # Rules of axe-core. Contrast is by far the slowest, so it is looked at once a theme; the width of
 # the window does not change it.
 LEVELS = ("wcag2a", "wcag2aa")
@@ -123,7 +124,7 @@ def visit(browser: Browser, address: str) -> Visit:
     )
     seen = Visit()
     page = context.new_page()
-    page.set_default_timeout(90_000)  # a busy machine, and plotly.js is large
+    page.set_default_timeout(PATIENCE)
     _listen(page, seen)
     page.goto(address, wait_until="load")
     page.evaluate("() => window.MathJax?.startup?.promise?.then(() => null)")
@@ -152,7 +153,7 @@ _SETTLED = """() => [...document.querySelectorAll("pre, .output, .pst-scrollable
     || e.tabIndex === 0)"""
 
 # The innermost elements that reach beyond the window and that no box of their own scrolls.
-_OVERFLOW = """() => {
+OVERFLOW = """() => {
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= width) return [];
   const scrolls = e => e && e !== document.body && e !== document.documentElement
@@ -211,7 +212,7 @@ def _check_formulas(page: Page, seen: Visit) -> None:
 
 
 def _check_overflow(page: Page, seen: Visit, label: str) -> None:
-    seen.overflow += [f"{label}: {what}" for what in page.evaluate(_OVERFLOW)]
+    seen.overflow += [f"{label}: {what}" for what in page.evaluate(OVERFLOW)]
 
 
 def _check_accessibility(

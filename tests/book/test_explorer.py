@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from bn_companion import plots
-from tests.book import browser as browsers
 from tests.book import checks
-from tests.book.checks import Visit
+from tests.book.checks import OVERFLOW, PATIENCE, Visit
 from tests.plots.runs import fake_runs
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 90_000  # milliseconds: plotly.js is large, and the machine may be busy
 CONF = """
 import sys
 sys.path.insert(0, {extensions!r})
@@ -31,17 +29,6 @@ html_theme_options = {{"navbar_persistent": [], "logo": {{"text": "Book"}},
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark"}}
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = browsers.find()
-    if path is None:
-        pytest.fail("No Chromium that starts: run `make browser`, or set CHROMIUM to one")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=list(browsers.ARGUMENTS))
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -233,4 +220,4 @@ def test_print_has_the_picture_and_the_table_without_the_lists(page: Page) -> No
     assert page.locator(".bn-explorer-plot svg").first.is_visible()
     assert page.locator(".bn-explorer table").is_visible()
     assert not page.locator(".bn-explorer-controls").is_visible()
-    assert not page.evaluate(checks._OVERFLOW)
+    assert not page.evaluate(OVERFLOW)

@@ -4,16 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.book import browser as browsers
 from tests.book import checks
 from tests.book.checks import Visit
 
@@ -57,18 +55,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     html = (out / "_build" / "html").resolve()
     soups = {page: checks.read(page) for page in checks.html_pages(html)}
     return Site(done.returncode, done.stdout + done.stderr, html, soups)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for the whole module."""
-    path = browsers.find()
-    if path is None:
-        pytest.fail("No Chromium that starts: run `make browser`, or set CHROMIUM to one")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=list(browsers.ARGUMENTS))
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
