@@ -1,13 +1,12 @@
 """Serve plotly.js from the build, to the pages that hold an explorer and to no other.
 
-The file lies in the installed ``plotly`` wheel and is large. As in ``offline_mathjax``, it is
-handed to Sphinx as one more static folder at build time: what lies in ``html_static_path`` of
-``_config.yml`` Jupyter Book loads on every page.
+The file lies in the installed ``plotly`` wheel and is large: a book without explorers gets no copy.
+It does not go through ``html_static_path`` of ``_config.yml``, whose scripts Jupyter Book loads on
+every page.
 """
 
 import importlib.util
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,25 +29,17 @@ def find_plotly() -> Path:
     )
 
 
-def stage_plotly(app: Sphinx) -> None:
-    """Lay the file into a folder of its own, which Sphinx copies."""
-    if app.builder.format != "html":
-        return
-    staged = Path(tempfile.mkdtemp(prefix="plotly-"))
-    (staged / FILE).parent.mkdir(parents=True)
-    shutil.copyfile(find_plotly(), staged / FILE)
-    app.config.html_static_path.append(str(staged))
-    app.connect("build-finished", lambda *_: shutil.rmtree(staged, ignore_errors=True))
-
-
 def load_plotly(app: Sphinx, page: str, template: str, context: dict[str, Any], *_: Any) -> None:
-    """Load the file on a page that holds an explorer; what is added here is for this page only."""
+    """Load the file on a page that holds an explorer, and copy it when the first one does."""
     if EXPLORER in context.get("body", ""):
-        app.add_js_file(FILE, loading_method="defer")
+        target = Path(app.outdir, "_static", FILE)
+        if not target.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(find_plotly(), target)
+        app.add_js_file(FILE, loading_method="defer")  # here: for this page only
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
-    app.connect("builder-inited", stage_plotly)
     app.connect("html-page-context", load_plotly)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
