@@ -78,12 +78,10 @@ def plot_depth(
             )
             ax.plot(
                 middle,
-                color=style.color,
-                linestyle=style.linestyle,
-                marker=style.marker,
                 markersize=4,
                 markevery=max(1, len(middle) // 4),
                 label=style.label,
+                **style.line,
             )
         ax.set_title(label)
         if measure in log:

@@ -83,14 +83,7 @@ def plot_history(
         else:
             low, middle, high = (runs.quantile(share, axis=1) for share in (0.25, 0.5, 0.75))
             ax.fill_between(runs.index, low, high, color=style.color, alpha=0.2, linewidth=0)
-        ax.plot(
-            middle,
-            color=style.color,
-            linestyle=style.linestyle,
-            marker=style.marker,
-            markevery=max(1, len(runs) // 8),
-            label=style.label,
-        )
+        ax.plot(middle, markevery=max(1, len(runs) // 8), label=style.label, **style.line)
     ax.set(xlabel=over, ylabel=metric.replace("val_", "validation ").replace("_", " "))
     ax.legend()
     return ax
@@ -191,14 +184,7 @@ def plot_study(study: "PlacementStudy") -> "Figure":
             color=style.color,
         )
         means = runs.groupby("learning_rate")["test_accuracy"].mean()
-        above.plot(
-            means.index * shift,
-            means,
-            color=style.color,
-            marker=style.marker,
-            linestyle=style.linestyle,
-            label=style.label,
-        )
+        above.plot(means.index * shift, means, label=style.label, **style.line)
         chosen = float(table["learning_rate"][arm])
         above.plot(
             chosen * shift,

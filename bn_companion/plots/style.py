@@ -6,6 +6,7 @@ Okabe and Ito's colours, told apart by colour-blind readers and in grey.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import Any
 
 __all__ = ["ArmStyle", "arm_style", "use_style"]
 
@@ -28,6 +29,11 @@ class ArmStyle:
     marker: str
     linestyle: str
     label: str
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """What ``Axes.plot`` takes to draw a curve of this arm."""
+        return {"color": self.color, "linestyle": self.linestyle, "marker": self.marker}
 
 
 _PLACEMENTS = {

@@ -82,11 +82,9 @@ def plot_largest_rates(
                 across,
                 median,
                 yerr=[median - low, high - median],
-                marker=style.marker,
-                linestyle=style.linestyle,
-                color=style.color,
                 capsize=3,
                 label=style.label,
+                **style.line,
             )
             failed = by_place.apply(lambda rates: rates.isna().any())
             ax.plot(
@@ -161,11 +159,9 @@ def plot_gradient_norms(
             ax.plot(norms, color=style.color, linestyle=style.linestyle, linewidth=0.6, alpha=0.35)
             ax.plot(
                 norms.median(axis=1),
-                color=style.color,
-                linestyle=style.linestyle,
-                marker=style.marker,
                 markevery=max(1, len(norms) // 6),
                 label=style.label,
+                **style.line,
             )
         ax.set(title=name, yscale="log", ylabel="gradient norm")
         if limits:
