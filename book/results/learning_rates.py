@@ -31,7 +31,6 @@ PLACEMENTS = ("none", "before", "after")
 LEARNING_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 EPOCHS, BATCH, UNITS = 10, 32, 64
 JOBS = int(os.environ.get("JOBS", joblib.cpu_count()))  # processes
-ARM = ["depth", "activation", "placement", "learning_rate"]
 
 
 def build(
@@ -100,20 +99,15 @@ def main() -> None:
         shown.insert(0, "activation", activation)
         shown.insert(0, "depth", depth)
         tables.append(shown)
-    table = pd.concat(tables)
     record.write(
         options.out / NAME,
-        table.round(4),
+        pd.concat(tables).round(4),
         {
             "data": f"{data.name}: {len(data.x_train)} training, {len(data.x_val)} validation and "
             f"{len(data.x_test)} test examples",
-            "arm": ARM,
+            "grid": ["depth", "activation", "placement", "learning_rate", "seed"],
             "seeds": list(range(options.seeds)),
-            "learning_rates": {
-                " ".join(map(str, arm)): arm[-1]
-                for arm in table[ARM].drop_duplicates().itertuples(index=False, name=None)
-            },
-            "pilot": {"seeds": [], "val_accuracy": {}},
+            "learning_rates": list(LEARNING_RATES),
             "seconds": round(spent),
             "differs": ["a comparison of our own: it repeats no published one"],
         },

@@ -182,18 +182,29 @@ def test_a_program_runs_and_goes_on_where_it_was(name, options, tmp_path):
     assert kept["seconds"] == facts["seconds"], "the seconds are those of the training"
 
 
-def test_the_program_of_a_grid_runs_and_goes_on_where_it_was(tmp_path):
-    options = ["--data", "wine", "--depths", "1", "--activations", "relu", "--epochs", "1"]
-    folders = ["--work", str(tmp_path), "--out", str(tmp_path)]
+GRID_OPTIONS = {
+    "placements": ["--data", "wine", "--depths", "1", "--activations", "relu"],
+    "learning_rates": ["--data", "wine", "--depths", "1"],
+}
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_the_program_of_a_grid_runs_and_goes_on_where_it_was(name, tmp_path):
+    folders = ["--work", str(tmp_path / "work"), "--out", str(tmp_path)]
 
     def run():
-        run_program("placements", *options, "--seeds", "2", *folders, JOBS="1")
-        return pd.read_csv(tmp_path / "placements.csv"), about(tmp_path / "placements")
+        run_program(name, *GRID_OPTIONS[name], "--epochs", "1", "--seeds", "2", *folders, JOBS="1")
+        kept = [
+            path for path in (tmp_path / "work").rglob("*") if path.suffix in {".pkl", ".sqlite"}
+        ]
+        trained = {path: path.read_bytes() for path in kept}
+        return pd.read_csv(tmp_path / f"{name}.csv"), about(tmp_path / name), trained
 
-    table, facts = run()
-    assert set(table["placement"]) == {"none", "before", "after", "both"}
-    assert len(table) == 4 * 2 * len(facts["learning_rates"])
-    store = (tmp_path / "wine.sqlite").read_bytes()
-    again, _ = run()
+    table, facts, trained = run()
+    axes = [table[column].nunique() for column in facts["grid"]]
+    assert len(table) == math.prod(axes)
+    assert sorted(table["seed"].unique()) == [0, 1]
+    assert trained
+    again, _, then = run()
     pd.testing.assert_frame_equal(table, again)
-    assert store == (tmp_path / "wine.sqlite").read_bytes(), "nothing is trained again"
+    assert trained == then, "nothing is trained again"
