@@ -1,6 +1,6 @@
 """The orders of convolution, batch normalization, activation and addition in a residual block.
 
-    python book/results/residual_orders.py --data PATH.npz [--seeds 6] [--epochs 12] [--side 16] ...
+    python book/results/residual_orders.py --data PATH.npz [--seeds 6] [--epochs 8] [--side 16] ...
 
 A small residual network in each order that He et al. compare, without batch normalization, and in
 the original order with the last gamma of every block starting at 0. Gradient descent with momentum
@@ -113,7 +113,7 @@ def main(name: str = NAME, **defaults: Any) -> None:
     parser.add_argument("--data", default="cifar10", help="name or .npz file for bn_companion.load")
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--seeds", type=int, default=6)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--side", type=int, default=16, help="pixels; images are averaged to it")
     parser.add_argument("--blocks", type=int, nargs="+", default=[2, 2, 2])
     parser.add_argument("--filters", type=int, default=8)

@@ -1,6 +1,6 @@
 """The orders of a residual block on the digits that ship with scikit-learn.
 
-    python book/results/residual_orders_digits.py [--seeds 12] [--epochs 30] ...
+    python book/results/residual_orders_digits.py [--seeds 10] [--epochs 20] ...
 
 The same networks as in `residual_orders`, on images of 8 x 8 that need no download.
 """
@@ -10,4 +10,4 @@ import residual_orders
 NAME = "residual_orders_digits"
 
 if __name__ == "__main__":
-    residual_orders.main(NAME, data="digits", seeds=12, epochs=30, side=8)
+    residual_orders.main(NAME, data="digits", seeds=10, epochs=20, side=8)
