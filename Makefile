@@ -9,12 +9,13 @@ WORKERS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PAGE  := _build/html/index.html
+CLASS := _build/class/_build/html/index.html
 
 # TensorFlow's start-up notes go to stderr from C++, before any Python could silence them.
 export TF_CPP_MIN_LOG_LEVEL := 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help env book serve lab test browser notebooks mutants spread steady lint format \
+.PHONY: help env book serve class lab test browser notebooks mutants spread steady lint format \
   requirements bench clean
 
 help: ## List the targets
@@ -45,6 +46,13 @@ book: $(STAMP) ## Build the book from its stored outputs, warnings as errors
 serve: book ## Build the book and serve it on this machine (PORT=8000)
 	@echo "Serving http://127.0.0.1:$(PORT)/ (stop with Ctrl-C)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+class: $(STAMP) ## Build the book without solutions, for a class, into _build/class
+	@echo "Building the book without solutions"
+	@BOOK_WITHOUT_SOLUTIONS=1 $(BIN)/jupyter-book build . -q --all -W -n --keep-going \
+	  --path-output _build/class >/dev/null
+	@echo "Open $(CLASS)"
+	@echo "  file://$$(pwd)/$(CLASS)"
 
 lab: $(STAMP) ## Open the chapters in JupyterLab
 	@$(BIN)/jupyter lab --ServerApp.root_dir=book
