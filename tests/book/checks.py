@@ -46,7 +46,8 @@ def outside_addresses(soup: BeautifulSoup) -> list[str]:
     """Find every address that a browser would load from elsewhere; links to follow are free."""
     found = []
     for tag in soup.find_all(True):
-        names = _LOADED if tag.name == "a" else (*_LOADED, "href")
+        followed = tag.name == "a" or "canonical" in tag.get("rel", [])
+        names = _LOADED if followed else (*_LOADED, "href")
         for name in names:
             if _OUTSIDE.match(value := str(tag.get(name, "")).strip()):
                 found.append(f"<{tag.name} {name}> {value}")

@@ -1,5 +1,6 @@
 """The book's own Sphinx extensions, on small books: two pages, built in a moment."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -13,16 +14,44 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from tests.book import checks
 
 ROOT = Path(__file__).parents[2]
+HOST = "https://example.org/book/"
 CONF = """
 import sys
 sys.path.insert(0, {extensions!r})
-extensions = ["myst_nb", "sphinx_exercise", "exercises"]
+extensions = ["myst_nb", "sphinx_exercise", "sphinx.ext.autodoc", "sphinx_copybutton",
+    "exercises", "linked_code", "reading_time", "sharing"]
 nb_execution_mode = "off"
 html_theme = "sphinx_book_theme"
 html_title = "Book"
 language = "en"
+smartquotes = False
 exercise_style = "solution_follow_exercise"
 """
+
+API = """---
+description: Every name.
+---
+# API
+
+```{py:function} bn_companion.mlp(x)
+A network.
+```
+
+```{py:function} bn_companion.unused(x)
+Nobody calls it.
+```
+
+```{py:function} bn_companion.plots.plot_arms(x)
+A figure.
+```
+"""
+CODE = """\
+import bn_companion as bn
+from bn_companion import plots
+
+model = bn.mlp(bn.nothing)
+plots.plot_arms(model.bn.mlp)
+bn.plots.plot_arms(model)"""
 
 
 def chapter() -> nbformat.NotebookNode:
@@ -31,13 +60,15 @@ def chapter() -> nbformat.NotebookNode:
     return new_notebook(
         cells=[
             new_markdown_cell("# A chapter\n\nText."),
+            new_code_cell(CODE, execution_count=1),
+            new_markdown_cell("word " * 990 + "$" + "x+" * 990 + "x$"),
             new_markdown_cell(
                 "```{exercise-start} Count (first) (easy)\n:label: ex-count\n```\nHow many?"
             ),
             new_markdown_cell("```{exercise-end}\n```"),
             new_markdown_cell("```{solution-start} ex-count\n:class: dropdown\n```"),
             new_markdown_cell("The written answer."),
-            new_code_cell("answer = 42", execution_count=1, outputs=[printed]),
+            new_code_cell("answer = 42", execution_count=2, outputs=[printed]),
             new_markdown_cell("```{solution-end}\n```"),
             new_markdown_cell("## After\n\nMore text."),
         ],
@@ -48,19 +79,22 @@ def chapter() -> nbformat.NotebookNode:
     )
 
 
-def build(source: Path, **environment: str) -> dict[str, BeautifulSoup]:
+def build(source: Path, *options: str, **environment: str) -> dict[str, BeautifulSoup]:
     """Build a small book strictly, and return its pages by name."""
     source.mkdir()
     out = source.with_name(source.name + "-html")
     conf = CONF.format(extensions=str(ROOT / "book" / "_ext"))
     (source / "conf.py").write_text(conf, encoding="utf-8")
     (source / "index.md").write_text(
-        "# Start\n\n```{exercise-table}\n```\n\n```{toctree}\nchapter\n```\n", encoding="utf-8"
+        '# Start\n\nIt says "a" & b.\n\n```{exercise-table}\n```\n\n'
+        "```{toctree}\nchapter\napi\n```\n",
+        encoding="utf-8",
     )
+    (source / "api.md").write_text(API, encoding="utf-8")
     nbformat.write(chapter(), source / "chapter.ipynb")
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", str(source), str(out)]
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-b", "html", *options]
     done = subprocess.run(
-        command,
+        [*command, str(source), str(out)],
         check=False,
         capture_output=True,
         text=True,
@@ -77,7 +111,9 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BeautifulSoup]:
 
 @pytest.fixture(scope="module")
 def class_book(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BeautifulSoup]:
-    return build(tmp_path_factory.mktemp("class") / "book", BOOK_WITHOUT_SOLUTIONS="1")
+    """For a class, and at home on a host."""
+    source = tmp_path_factory.mktemp("class") / "book"
+    return build(source, "-D", f"html_baseurl={HOST}", BOOK_WITHOUT_SOLUTIONS="1")
 
 
 def text(soup: BeautifulSoup) -> str:
@@ -116,3 +152,94 @@ def test_exercises_stand_in_a_table_by_difficulty(book: dict[str, BeautifulSoup]
     ]
     assert table.find("a")["href"] == "chapter.html#ex-count"
     assert book["chapter"].find(id="ex-count")
+
+
+# --- links between code and API ----------------------------------------------------------------
+
+
+def test_names_in_code_lead_to_their_entries(book: dict[str, BeautifulSoup]) -> None:
+    links = [(a.get_text(), a["href"]) for a in book["chapter"].select("pre a")]
+    assert links == [
+        ("bn.mlp", "api.html#bn_companion.mlp"),
+        ("plots.plot_arms", "api.html#bn_companion.plots.plot_arms"),
+        ("bn.plots.plot_arms", "api.html#bn_companion.plots.plot_arms"),
+    ]
+    assert all(book["api"].find(id=href.partition("#")[2]) for _, href in links)
+
+
+def test_code_reads_as_before(book: dict[str, BeautifulSoup]) -> None:
+    assert book["chapter"].select_one("pre").get_text().rstrip() == CODE
+
+
+def test_entries_lead_back_to_the_chapters_that_use_them(book: dict[str, BeautifulSoup]) -> None:
+    lines = {
+        entry.dt["id"]: [a["href"] for a in entry.select("p.used-in a")]
+        for entry in book["api"].select("dl.py.function")
+    }
+    assert lines == {
+        "bn_companion.mlp": ["chapter.html"],
+        "bn_companion.unused": [],
+        "bn_companion.plots.plot_arms": ["chapter.html"],
+    }
+
+
+# --- reading time ------------------------------------------------------------------------------
+
+
+def test_a_chapter_says_how_long_it_takes_and_other_pages_do_not(
+    book: dict[str, BeautifulSoup],
+) -> None:
+    line = book["chapter"].select_one("h1 + p.reading-time")
+    assert line.get_text() == "About 5 minutes to read"  # formulas and solutions not counted
+    assert not book["index"].select(".reading-time")
+
+
+# --- sharing -----------------------------------------------------------------------------------
+
+
+def tags(soup: BeautifulSoup) -> dict[str, str]:
+    return {
+        str(tag.get("name") or tag.get("property")): str(tag["content"])
+        for tag in soup.head.find_all("meta", content=True)
+    }
+
+
+def test_pages_are_described_by_their_front_matter_or_first_words(
+    book: dict[str, BeautifulSoup],
+) -> None:
+    described = {name: tags(book[name])["description"] for name in ("index", "api", "chapter")}
+    assert described == {"index": 'It says "a" & b.', "api": "Every name.", "chapter": "Text."}
+    assert tags(book["api"])["og:title"] == "API"
+    assert tags(book["api"])["og:description"] == "Every name."
+
+
+def test_without_a_host_no_address_is_made_up(book: dict[str, BeautifulSoup]) -> None:
+    for name in ("index", "chapter"):
+        assert not book[name].select("link[rel=canonical]")
+        assert not {"og:url", "og:image"} & set(tags(book[name]))
+        assert "example.org" not in str(book[name])
+
+
+def test_a_host_fills_in_one_address(
+    class_book: dict[str, BeautifulSoup], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    page = class_book["chapter"]
+    assert page.select_one("link[rel=canonical]")["href"] == f"{HOST}chapter.html"
+    assert tags(page)["og:url"] == f"{HOST}chapter.html"
+    assert tags(page)["og:image"] == f"{HOST}_static/page.png"
+    assert checks.outside_addresses(page) == []
+    (sitemap,) = tmp_path_factory.getbasetemp().glob("class0/book-html/sitemap.xml")
+    text = sitemap.read_text(encoding="utf-8")
+    assert all(f"<loc>{HOST}{name}.html</loc>" in text for name in ("index", "api", "chapter"))
+    assert text.count("<url>") == 3
+
+
+def test_a_long_description_ends_at_a_sentence_or_a_word() -> None:
+    spec = importlib.util.spec_from_file_location("sharing", ROOT / "book/_ext/sharing.py")
+    sharing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sharing)
+    assert sharing.shortened("Short.") == "Short."
+    assert sharing.shortened("A" * 100 + ". " + "b " * 50) == "A" * 100 + "."
+    cut = sharing.shortened("word " * 50)
+    assert cut.endswith("word ...")
+    assert len(cut) <= sharing.LENGTH
