@@ -6,11 +6,13 @@ out while that is empty: the canonical link (which Sphinx writes), the picture o
 ``sitemap.xml``.
 """
 
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 LENGTH = 160  # what a search engine shows
@@ -23,9 +25,25 @@ def describe(app: Sphinx, doctree: nodes.document) -> None:
     paragraphs = (
         p for p in doctree.findall(nodes.paragraph) if isinstance(p.parent, nodes.section)
     )
-    text = next((" ".join(p.astext().split()) for p in paragraphs), "")
+    text = next((plain(p) for p in paragraphs), "")
     if text and "description" not in about:
         about["description"] = shortened(text)
+
+
+def plain(node: nodes.Node) -> str:
+    """Return the text of a node without its citations, which are bare keys at this time."""
+    words = "".join(
+        text.astext() for text in node.findall(nodes.Text) if not _in_citation(text.parent)
+    )
+    return re.sub(r" (?=[.,;:?)])", "", " ".join(words.split()))
+
+
+def _in_citation(node: nodes.Node | None) -> bool:
+    while node is not None:
+        if isinstance(node, addnodes.pending_xref) and node.get("refdomain") == "cite":
+            return True
+        node = node.parent
+    return False
 
 
 def shortened(text: str) -> str:
@@ -33,7 +51,7 @@ def shortened(text: str) -> str:
     if len(text) <= LENGTH:
         return text
     start = text[: LENGTH - 2]
-    end = max(start.rfind(mark) for mark in (". ", "? ", ": "))
+    end = max(start.rfind(mark) for mark in (". ", "? "))
     return start[: end + 1] if end > LENGTH // 2 else start[: start.rfind(" ")] + " ..."
 
 

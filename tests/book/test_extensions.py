@@ -9,7 +9,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from sphinx import addnodes
 
 from tests.book import checks
 
@@ -238,6 +240,9 @@ def test_a_long_description_ends_at_a_sentence_or_a_word() -> None:
     spec = importlib.util.spec_from_file_location("sharing", ROOT / "book/_ext/sharing.py")
     sharing = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sharing)
+    cited = nodes.paragraph("", "The paper ", addnodes.pending_xref("", nodes.Text("key2015"),
+                            refdomain="cite"), nodes.Text(" says so."))  # fmt: skip
+    assert sharing.plain(cited) == "The paper says so."
     assert sharing.shortened("Short.") == "Short."
     assert sharing.shortened("A" * 100 + ". " + "b " * 50) == "A" * 100 + "."
     cut = sharing.shortened("word " * 50)
