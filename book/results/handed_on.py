@@ -32,7 +32,9 @@ def moments(function: Function) -> tuple[float, float]:
     """Return mean and standard deviation of a function of a standard normal number."""
 
     def expected(power: int) -> float:
-        integrand = lambda u: function(u) ** power * norm.pdf(u)  # noqa: E731
+        def integrand(u: float) -> Any:
+            return function(u) ** power * norm.pdf(u)
+
         bend = -MEAN / DEVIATION  # where ReLU has its corner, before normalization
         return float(quad(integrand, -10, 10, points=[bend, 0.0], limit=200, epsabs=1e-12)[0])
 

@@ -1,10 +1,11 @@
 """The book's own Sphinx extensions, on small books: two pages, built in a moment."""
 
-import importlib.util
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -14,8 +15,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from sphinx import addnodes
 
 from tests.book import checks
+from tests.book.chapters import BOOK
 
-ROOT = Path(__file__).parents[2]
+EXTENSIONS = BOOK / "_ext"
 HOST = "https://example.org/book/"
 CONF = """
 import sys
@@ -85,7 +87,7 @@ def build(source: Path, *options: str, **environment: str) -> dict[str, Beautifu
     """Build a small book strictly, and return its pages by name."""
     source.mkdir()
     out = source.with_name(source.name + "-html")
-    conf = CONF.format(extensions=str(ROOT / "book" / "_ext"))
+    conf = CONF.format(extensions=str(EXTENSIONS))
     (source / "conf.py").write_text(conf, encoding="utf-8")
     (source / "index.md").write_text(
         '# Start\n\nIt says "a" & b.\n\n```{exercise-table}\n```\n\n'
@@ -112,10 +114,15 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BeautifulSoup]:
 
 
 @pytest.fixture(scope="module")
-def class_book(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BeautifulSoup]:
+def class_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("class")
+
+
+@pytest.fixture(scope="module")
+def class_book(class_folder: Path) -> dict[str, BeautifulSoup]:
     """For a class, and at home on a host."""
-    source = tmp_path_factory.mktemp("class") / "book"
-    return build(source, "-D", f"html_baseurl={HOST}", BOOK_WITHOUT_SOLUTIONS="1")
+    options = ("-D", f"html_baseurl={HOST}")
+    return build(class_folder / "book", *options, BOOK_WITHOUT_SOLUTIONS="1")
 
 
 def text(soup: BeautifulSoup) -> str:
@@ -223,23 +230,20 @@ def test_without_a_host_no_address_is_made_up(book: dict[str, BeautifulSoup]) ->
 
 
 def test_a_host_fills_in_one_address(
-    class_book: dict[str, BeautifulSoup], tmp_path_factory: pytest.TempPathFactory
+    class_book: dict[str, BeautifulSoup], class_folder: Path
 ) -> None:
     page = class_book["chapter"]
     assert page.select_one("link[rel=canonical]")["href"] == f"{HOST}chapter.html"
     assert tags(page)["og:url"] == f"{HOST}chapter.html"
     assert tags(page)["og:image"] == f"{HOST}_static/page.png"
     assert checks.outside_addresses(page) == []
-    (sitemap,) = tmp_path_factory.getbasetemp().glob("class0/book-html/sitemap.xml")
-    text = sitemap.read_text(encoding="utf-8")
-    assert all(f"<loc>{HOST}{name}.html</loc>" in text for name in ("index", "api", "chapter"))
-    assert text.count("<url>") == 3
+    sitemap = (class_folder / "book-html" / "sitemap.xml").read_text(encoding="utf-8")
+    assert all(f"<loc>{HOST}{name}.html</loc>" in sitemap for name in ("index", "api", "chapter"))
+    assert sitemap.count("<url>") == 3
 
 
 def test_a_long_description_ends_at_a_sentence_or_a_word() -> None:
-    spec = importlib.util.spec_from_file_location("sharing", ROOT / "book/_ext/sharing.py")
-    sharing = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sharing)
+    sharing = SimpleNamespace(**runpy.run_path(str(EXTENSIONS / "sharing.py")))
     cited = nodes.paragraph("", "The paper ", addnodes.pending_xref("", nodes.Text("key2015"),
                             refdomain="cite"), nodes.Text(" says so."))  # fmt: skip
     assert sharing.plain(cited) == "The paper says so."

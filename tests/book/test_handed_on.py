@@ -1,7 +1,8 @@
 """The picture on the first page: what is stored is what its program draws, and it is right."""
 
-import importlib.util
 import re
+import runpy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,10 +16,7 @@ DRAWN = 300_000
 
 @pytest.fixture(scope="module")
 def program():
-    spec = importlib.util.spec_from_file_location("handed_on", STORED.with_suffix(".py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return SimpleNamespace(**runpy.run_path(str(STORED.with_suffix(".py"))))
 
 
 def differences(first, second):
